@@ -1,0 +1,1 @@
+//! The macros of tasker: see the facade crate `tasker`.

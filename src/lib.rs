@@ -1,0 +1,1 @@
+//! A typed workflow engine.

@@ -1,0 +1,1 @@
+//! Tasks in the memory of one process: the strict oracle.
