@@ -1,18 +1,43 @@
-//! The engine of tasker.
-#![expect(missing_docs, reason = "in progress")]
+//! The engine of tasker: the model, its decisions, definitions, the four contracts, and the loop that runs tasks.
+//!
+//! It knows no SQL, and no storage but by the [`Storage`] contract. Users meet it through the facade crate `tasker`.
 
 pub mod audit;
+mod clock;
+mod contracts;
 pub mod decide;
+mod definition;
+mod diagram;
+mod error;
+mod events;
+mod handler;
 mod ids;
 mod model;
 pub mod payload;
+mod queue;
+mod retry;
 mod state;
 mod storage;
 mod template;
 mod time;
 
+pub use clock::{Busy, Clock, DynClock, SimulatedClock, SystemClock};
+pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
+pub use decide::ReferenceBackoff;
+pub use definition::{Definition, DefinitionBuilder, Hooks, TaskPlan};
+pub use error::{
+    BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
+    TIMEOUT, WORKER_SHUTDOWN,
+};
+pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents};
+pub use handler::{
+    Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
+    Needs, Parent, Place, Policy, Resources, SpawnRequest, TypeKey, decode, fits, handler_fn,
+};
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
+pub use queue::{Delivery, Enqueue, MemoryQueue, Queue, QueueError};
+pub use retry::{Fixed, RetryPolicy};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;
 pub use template::{

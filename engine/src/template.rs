@@ -76,6 +76,10 @@ pub struct StepTemplate {
     /// How long an attempt may take, in seconds; without end when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
+    /// How long it waits between attempts: a [`RetryPolicy`](crate::RetryPolicy) by its name; the reference's wait when
+    /// null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub retry_policy: Value,
 }
 
 fn default_namespace() -> String {
@@ -131,6 +135,7 @@ impl StepTemplate {
             depends_on_steps: vec![],
             handler_config: Value::Null,
             timeout_seconds: None,
+            retry_policy: Value::Null,
         }
     }
 
@@ -296,6 +301,14 @@ pub enum BuildError {
     /// A configuration does not fit its handler.
     #[error("step `{step}`: handler_config: {message}")]
     HandlerConfig {
+        /// Of which step.
+        step: StepName,
+        /// What does not fit.
+        message: String,
+    },
+    /// A retry policy is unknown, or its fields do not fit.
+    #[error("step `{step}`: retry_policy: {message}")]
+    RetryPolicy {
         /// Of which step.
         step: StepName,
         /// What does not fit.

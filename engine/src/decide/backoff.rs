@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{StepState, Timestamp};
 
 /// What the last attempt left behind, as the tables hold it.
@@ -50,7 +52,8 @@ fn exponential(attempts: u32) -> Duration {
 /// last value, spread by jitter and capped.
 ///
 /// Applies to steps that name a retry policy; all others wait as [`not_before`] says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ReferenceBackoff {
     /// Seconds to wait after the first attempt, the second, and so on.
     pub list: Vec<u64>,

@@ -1,0 +1,604 @@
+//! Definitions: templates whose handlers were found, configurations parsed and edges checked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::handler::{BoundInput, fits};
+use crate::template::full_name;
+use crate::{
+    Arity, BoundTemplate, BuildError, BuildErrors, DynHandler, Entry, Fits, GraphLimits, HandlerName,
+    Handlers, InputKey, InputNeed, IntoHandler, Misfit, RetryPolicy, StepName, StepTemplate, TaskId,
+    TaskRequest, TaskState, Template, TypeKey, Version,
+};
+
+/// A workflow that can run: the one value in which every way of writing one ends.
+///
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Definition {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    bound: Arc<BoundTemplate>,
+    steps: Vec<BoundStep>,
+    spawns: HashMap<HandlerName, Entry>,
+    context: Vec<(Option<StepName>, Fits)>,
+    hooks: Arc<dyn Hooks>,
+}
+
+/// What runs one step.
+#[derive(Clone)]
+pub(crate) struct BoundStep {
+    pub(crate) entry: Entry,
+    pub(crate) handler: Arc<dyn DynHandler>,
+    pub(crate) config: Arc<Value>,
+    pub(crate) inputs: Arc<[BoundInput]>,
+    pub(crate) retry: Option<Arc<dyn RetryPolicy>>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Definition {
+    /// Starts a definition that is put together at run time.
+    pub fn builder(namespace: &str, name: &str, version: &str) -> DefinitionBuilder {
+        DefinitionBuilder::new(namespace, name, version)
+    }
+
+    /// Finds the handlers of a template by their names.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn from_template(template: Template, handlers: &Handlers) -> Result<Self, BuildErrors> {
+        let found = template.step_templates.iter();
+        let found = found.map(|step| handlers.find(&step.name, &step.handler_class).cloned()).collect();
+        bind(template, found, None, Arc::new(NoHooks), GraphLimits::default(), vec![])
+    }
+
+    /// Plain data: what is stored, compared and sent. Every edge stands in it.
+    pub fn template(&self) -> &Template {
+        self.inner.bound.template()
+    }
+
+    /// The same with its hash and its graph.
+    pub fn bound(&self) -> &Arc<BoundTemplate> {
+        &self.inner.bound
+    }
+
+    /// `namespace/name 1.0.0`.
+    pub fn full_name(&self) -> String {
+        full_name(self.template())
+    }
+
+    /// The graph as a Mermaid flow chart.
+    pub fn to_mermaid(&self) -> String {
+        crate::diagram::mermaid(self.template(), |_| None)
+    }
+
+    pub(crate) fn steps(&self) -> &[BoundStep] {
+        &self.inner.steps
+    }
+
+    pub(crate) fn hooks(&self) -> &Arc<dyn Hooks> {
+        &self.inner.hooks
+    }
+
+    /// What may run steps that are added while a task runs.
+    pub(crate) fn spawnable(&self, handler: &HandlerName) -> Option<&Entry> {
+        self.inner.spawns.get(handler)
+    }
+
+    /// The steps that wait for everything spawned with that handler.
+    pub(crate) fn joins_of(&self, handler: Option<TypeKey>) -> impl Iterator<Item = &StepName> {
+        let takes = move |step: &BoundStep| {
+            let mut needs = step.entry.needs.inputs.iter();
+            needs.any(|need| {
+                need.arity == Arity::Many && handler.is_some_and(|key| need.key == InputKey::Handler(key))
+            })
+        };
+        let steps = self.inner.steps.iter().zip(self.inner.bound.steps());
+        steps.filter(move |(bound, _)| takes(bound)).map(|(_, step)| &step.name)
+    }
+
+    /// Whether every step can read what it takes of a context.
+    pub(crate) fn check_context(&self, context: &Value) -> Result<(), (Option<StepName>, Misfit)> {
+        let mut checks = self.inner.context.iter();
+        checks.try_for_each(|(step, fits)| fits(context).map_err(|misfit| (step.clone(), misfit)))
+    }
+
+    /// The shared resources that its steps take, with the step.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&StepName, TypeKey)> {
+        let steps = self.inner.steps.iter().zip(self.inner.bound.steps());
+        steps.flat_map(|(bound, step)| bound.entry.needs.states.iter().map(move |key| (&step.name, *key)))
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Definition({}, {} steps)", self.full_name(), self.inner.steps.len())
+    }
+}
+
+/// Code of a workflow that is not a step.
+#[async_trait]
+pub trait Hooks: Send + Sync + 'static {
+    /// Called once for each new task, before anything is written; may change the inputs of steps.
+    ///
+    /// # Errors
+    /// Refuses the creation.
+    fn plan(&self, plan: &mut TaskPlan<'_>) -> Result<(), String> {
+        let _ = plan;
+        Ok(())
+    }
+
+    /// Called once, after the commit that settled a task, by the engine that made it. The state stands whatever
+    /// happens here.
+    ///
+    /// # Errors
+    /// Logged.
+    async fn settled(&self, task: TaskId, state: TaskState) -> Result<(), String> {
+        let _ = (task, state);
+        Ok(())
+    }
+}
+
+struct NoHooks;
+impl Hooks for NoHooks {}
+
+/// A task that is about to be written.
+pub struct TaskPlan<'a> {
+    template: &'a Template,
+    request: &'a TaskRequest,
+    pub(crate) inputs: BTreeMap<usize, Arc<Value>>,
+}
+
+impl<'a> TaskPlan<'a> {
+    pub(crate) const fn new(template: &'a Template, request: &'a TaskRequest) -> Self {
+        Self { template, request, inputs: BTreeMap::new() }
+    }
+
+    /// What was asked for.
+    pub const fn request(&self) -> &TaskRequest {
+        self.request
+    }
+
+    /// The steps.
+    pub fn steps(&self) -> &[StepTemplate] {
+        &self.template.step_templates
+    }
+
+    /// Gives a step other inputs than the context.
+    ///
+    /// # Errors
+    /// When there is no such step.
+    pub fn set_inputs(&mut self, step: &str, inputs: Value) -> Result<(), String> {
+        let place = self.steps().iter().position(|found| found.name == *step);
+        let place = place.ok_or_else(|| format!("`{step}` is not a step of this workflow"))?;
+        self.inputs.insert(place, Arc::new(inputs));
+        Ok(())
+    }
+}
+
+/// Puts a definition together at run time.
+pub struct DefinitionBuilder {
+    template: Template,
+    entries: Vec<Entry>,
+    errors: Vec<BuildError>,
+    context: Option<(TypeKey, Fits)>,
+    hooks: Arc<dyn Hooks>,
+    limits: GraphLimits,
+}
+
+impl DefinitionBuilder {
+    fn new(namespace: &str, name: &str, version: &str) -> Self {
+        let (version, errors) = match version.parse() {
+            Ok(version) => (version, vec![]),
+            Err(bad) => (Version::default(), vec![BuildError::Version(bad)]),
+        };
+        Self {
+            template: Template::new(namespace, name, version),
+            entries: vec![],
+            errors,
+            context: None,
+            hooks: Arc::new(NoHooks),
+            limits: GraphLimits::default(),
+        }
+    }
+
+    /// What the workflow works on. A context that does not fit is refused when a task is started.
+    #[must_use]
+    pub fn context<C: serde::de::DeserializeOwned + 'static>(mut self) -> Self {
+        self.context = Some((TypeKey::of::<C>(), fits::<C>));
+        self
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.template.description = Some(text.into());
+        self
+    }
+
+    /// At most one step of a task is in progress at a time, over all workers.
+    #[must_use]
+    pub fn one_step_at_a_time(mut self) -> Self {
+        self.template.concurrent = false;
+        self
+    }
+
+    /// Adds a step. The fields of a typed handler become its `handler_config`.
+    #[must_use]
+    pub fn step(mut self, name: impl Into<StepName>, handler: impl IntoHandler) -> Self {
+        let name = name.into();
+        match handler.into_handler(&name) {
+            Ok((entry, config)) => self.push(name, entry, config),
+            Err(message) => self.errors.push(BuildError::HandlerConfig { step: name, message }),
+        }
+        self
+    }
+
+    fn push(&mut self, name: StepName, entry: Entry, config: Value) {
+        let policy = entry.policy;
+        self.template.step_templates.push(StepTemplate {
+            default_retry_limit: policy.retry_limit,
+            default_retryable: policy.retryable,
+            skippable: policy.skippable,
+            timeout_seconds: policy.timeout_seconds,
+            handler_config: config,
+            ..StepTemplate::new(name, entry.name.clone())
+        });
+        self.entries.push(entry);
+    }
+
+    /// The step added last waits for these.
+    #[must_use]
+    pub fn after<I: IntoIterator<Item: Into<StepName>>>(self, steps: I) -> Self {
+        let steps: Vec<StepName> = steps.into_iter().map(Into::into).collect();
+        self.last("after", |step| step.depends_on_steps.extend(steps))
+    }
+
+    /// How many attempts the step added last may have.
+    #[must_use]
+    pub fn retry_limit(self, limit: u32) -> Self {
+        self.last("retry_limit", |step| step.default_retry_limit = limit)
+    }
+
+    /// A failed attempt of the step added last is not followed by another.
+    #[must_use]
+    pub fn not_retryable(self) -> Self {
+        self.last("not_retryable", |step| step.default_retryable = false)
+    }
+
+    /// A request may pass over the step added last.
+    #[must_use]
+    pub fn skippable(self) -> Self {
+        self.last("skippable", |step| step.skippable = true)
+    }
+
+    /// How long an attempt of the step added last may take, in whole seconds.
+    #[must_use]
+    pub fn timeout_seconds(self, seconds: u64) -> Self {
+        self.last("timeout_seconds", |step| step.timeout_seconds = Some(seconds))
+    }
+
+    /// How long the step added last waits between attempts.
+    #[must_use]
+    pub fn retry_policy(mut self, policy: impl RetryPolicy) -> Self {
+        match serde_json::to_value(&policy as &dyn RetryPolicy) {
+            Ok(policy) => self.last("retry_policy", |step| step.retry_policy = policy),
+            Err(error) => {
+                self.errors.push(BuildError::Builder(format!("retry_policy: {error}")));
+                self
+            }
+        }
+    }
+
+    /// The external system that the step added last talks to.
+    #[must_use]
+    pub fn dependent_system(self, system: impl Into<String>) -> Self {
+        let system = system.into();
+        self.last("dependent_system", |step| step.dependent_system = Some(system))
+    }
+
+    /// The configuration of the step added last.
+    #[must_use]
+    pub fn config(mut self, config: impl Serialize) -> Self {
+        match serde_json::to_value(config) {
+            Ok(config) => self.last("config", |step| step.handler_config = config),
+            Err(error) => {
+                self.errors.push(BuildError::Builder(format!("config: {error}")));
+                self
+            }
+        }
+    }
+
+    fn last(mut self, method: &str, change: impl FnOnce(&mut StepTemplate)) -> Self {
+        match self.template.step_templates.last_mut() {
+            Some(step) => change(step),
+            None => self.errors.push(BuildError::Builder(format!("`{method}` before the first step"))),
+        }
+        self
+    }
+
+    /// Code that is called when a task is planned and when it has settled.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Arc::new(hooks);
+        self
+    }
+
+    /// Allows a larger graph, or only a smaller one.
+    #[must_use]
+    pub const fn limits(mut self, limits: GraphLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// All mistakes at once, each with its place.
+    pub fn build(self) -> Result<Definition, BuildErrors> {
+        let entries = self.entries.into_iter().map(Ok).collect();
+        bind(self.template, entries, self.context, self.hooks, self.limits, self.errors)
+    }
+}
+
+/// The one way into a [`Definition`].
+fn bind(
+    mut template: Template,
+    entries: Vec<Result<Entry, BuildError>>,
+    context: Option<(TypeKey, Fits)>,
+    hooks: Arc<dyn Hooks>,
+    limits: GraphLimits,
+    mut errors: Vec<BuildError>,
+) -> Result<Definition, BuildErrors> {
+    let workflow = full_name(&template);
+    let mut found = Vec::with_capacity(entries.len());
+    for entry in entries {
+        found.push(entry.map_err(|error| errors.push(error)).ok());
+    }
+    check_contexts(&template, &found, context.map(|(key, _)| key), &mut errors);
+    let inputs = infer_edges(&mut template, &found, &mut errors);
+    let handlers = make_handlers(&template, &found, &mut errors);
+    let bound = match BoundTemplate::new(template, limits) {
+        Ok(bound) => Some(Arc::new(bound)),
+        Err(more) => {
+            errors.extend(more.errors);
+            None
+        }
+    };
+    let (Some(bound), true) = (bound, errors.is_empty()) else {
+        return Err(BuildErrors { workflow, errors });
+    };
+    let parts = bound.steps().iter().zip(found.iter().flatten());
+    let parts = parts
+        .flat_map(|(step, entry)| entry.needs.context.iter().map(|fits| (Some(step.name.clone()), *fits)));
+    let context = context.into_iter().map(|(_, fits)| (None, fits)).chain(parts).collect();
+    let spawns = found.iter().flatten().flat_map(|entry| entry.needs.spawns.iter().map(|entry| entry()));
+    let spawns = spawns.map(|entry| (entry.name.clone(), entry)).collect();
+    let steps =
+        found.into_iter().flatten().zip(handlers.into_iter().flatten()).zip(inputs).zip(bound.steps());
+    let steps = steps
+        .map(|(((entry, (handler, retry)), inputs), step)| BoundStep {
+            entry,
+            handler,
+            retry,
+            config: Arc::new(step.handler_config.clone()),
+            inputs: inputs.into(),
+            timeout: step.timeout_seconds.map(Duration::from_secs),
+        })
+        .collect();
+    Ok(Definition { inner: Arc::new(Inner { bound, steps, spawns, context, hooks }) })
+}
+
+fn check_contexts(
+    template: &Template,
+    entries: &[Option<Entry>],
+    context: Option<TypeKey>,
+    errors: &mut Vec<BuildError>,
+) {
+    let mut workflow = context;
+    for (step, entry) in template.step_templates.iter().zip(entries) {
+        let Some(own) = entry.as_ref().and_then(|entry| entry.context) else { continue };
+        match workflow {
+            None => workflow = Some(own),
+            Some(other) if other == own => {}
+            Some(other) => errors.push(BuildError::OtherContext {
+                step: step.name.clone(),
+                context: own.name().to_owned(),
+                workflow: other.name().to_owned(),
+            }),
+        }
+    }
+}
+
+/// Adds the edges that the handlers' inputs ask for, and says which parents each input takes.
+///
+/// Of the explicit parents those that yield it; when there are none, all steps that do.
+fn infer_edges(
+    template: &mut Template,
+    entries: &[Option<Entry>],
+    errors: &mut Vec<BuildError>,
+) -> Vec<Vec<BoundInput>> {
+    let producers = Producers::of(entries);
+    let places: HashMap<StepName, usize> =
+        template.step_templates.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect();
+    let names: Vec<StepName> = template.step_templates.iter().map(|step| step.name.clone()).collect();
+    let skippable: Vec<bool> = template.step_templates.iter().map(|step| step.skippable).collect();
+    let mut bound = Vec::with_capacity(entries.len());
+    for (place, (step, entry)) in template.step_templates.iter_mut().zip(entries).enumerate() {
+        let explicit: Vec<usize> =
+            step.dependencies().iter().filter_map(|name| places.get(*name).copied()).collect();
+        let mut inputs = vec![];
+        for need in entry.iter().flat_map(|entry| &entry.needs.inputs) {
+            let from = producers.choose(need, place, &explicit);
+            errors.extend(wrong_number(need, &step.name, &from, &names));
+            errors.extend(may_be_skipped(need, &step.name, &from, &names, &skippable));
+            let spawners = producers.spawners_for(need).filter(|spawner| *spawner != place);
+            for parent in from.iter().copied().chain(spawners) {
+                if !step.depends_on_steps.contains(&names[parent])
+                    && step.depends_on_step.as_ref() != Some(&names[parent])
+                {
+                    step.depends_on_steps.push(names[parent].clone());
+                }
+            }
+            inputs.push(BoundInput { key: need.key, places: from });
+        }
+        bound.push(inputs);
+    }
+    bound
+}
+
+/// Who yields what.
+struct Producers {
+    by_key: HashMap<InputKey, Vec<usize>>,
+    spawners: HashMap<TypeKey, Vec<usize>>,
+}
+
+impl Producers {
+    fn of(entries: &[Option<Entry>]) -> Self {
+        let mut by_key: HashMap<InputKey, Vec<usize>> = HashMap::new();
+        let mut spawners: HashMap<TypeKey, Vec<usize>> = HashMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            let keys =
+                entry.handler.map(InputKey::Handler).into_iter().chain(entry.output.map(InputKey::Output));
+            for key in keys {
+                by_key.entry(key).or_default().push(place);
+            }
+            for spawned in entry.needs.spawns.iter().filter_map(|spawned| spawned().handler) {
+                spawners.entry(spawned).or_default().push(place);
+            }
+        }
+        Self { by_key, spawners }
+    }
+
+    fn choose(&self, need: &InputNeed, place: usize, explicit: &[usize]) -> Vec<usize> {
+        let all = self.by_key.get(&need.key).map_or(&[][..], Vec::as_slice);
+        let mut named: Vec<usize> = all.iter().copied().filter(|parent| explicit.contains(parent)).collect();
+        if named.is_empty() {
+            named = all.iter().copied().filter(|parent| *parent != place).collect();
+        }
+        named
+    }
+
+    /// The steps that may add what an input takes: it waits for them, too.
+    fn spawners_for(&self, need: &InputNeed) -> impl Iterator<Item = usize> {
+        let spawners = match (need.arity, need.key) {
+            (Arity::Many, InputKey::Handler(handler)) => self.spawners.get(&handler),
+            _ => None,
+        };
+        spawners.into_iter().flatten().copied()
+    }
+}
+
+fn wrong_number(need: &InputNeed, step: &StepName, from: &[usize], names: &[StepName]) -> Option<BuildError> {
+    match (need.arity, from.len()) {
+        (Arity::One, 0) => Some(BuildError::MissingInput {
+            step: step.clone(),
+            input: need.says.clone(),
+            handler: need.handler.map(ToOwned::to_owned),
+        }),
+        (Arity::One | Arity::Optional, 2..) => Some(BuildError::AmbiguousInput {
+            step: step.clone(),
+            input: need.says.clone(),
+            from: from.iter().map(|place| names[*place].clone()).collect(),
+        }),
+        _ => None,
+    }
+}
+
+fn may_be_skipped(
+    need: &InputNeed,
+    step: &StepName,
+    from: &[usize],
+    names: &[StepName],
+    skippable: &[bool],
+) -> Option<BuildError> {
+    match (need.arity, from) {
+        (Arity::One, [parent]) if skippable[*parent] => Some(BuildError::SkippableParent {
+            step: step.clone(),
+            input: need.says.clone(),
+            parent: names[*parent].clone(),
+        }),
+        _ => None,
+    }
+}
+
+type Made = (Arc<dyn DynHandler>, Option<Arc<dyn RetryPolicy>>);
+
+fn make_handlers(
+    template: &Template,
+    entries: &[Option<Entry>],
+    errors: &mut Vec<BuildError>,
+) -> Vec<Option<Made>> {
+    let steps = template.step_templates.iter().zip(entries);
+    let made = steps.map(|(step, entry)| {
+        let entry = entry.as_ref()?;
+        let handler = entry.make(&step.handler_config).map_err(|misfit| BuildError::HandlerConfig {
+            step: step.name.clone(),
+            message: misfit.to_string(),
+        });
+        let retry = crate::retry::policy_of(step);
+        match (handler, retry) {
+            (Ok(handler), Ok(retry)) => Some((handler, retry)),
+            (handler, retry) => {
+                errors.extend(handler.err());
+                errors.extend(retry.err());
+                None
+            }
+        }
+    });
+    made.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Call, handler_fn};
+
+    fn nothing() -> impl IntoHandler {
+        handler_fn(|_: Call| async { Ok(json!(null)) })
+    }
+
+    #[test]
+    fn a_builder_tells_all_mistakes_at_once() {
+        let error = Definition::builder("shop", &"n".repeat(65), "1.0")
+            .after(["nobody"])
+            .step("a", nothing())
+            .after(["b"])
+            .step("b", nothing())
+            .after(["a", "c"])
+            .retry_limit(0)
+            .build()
+            .unwrap_err();
+        let has = |wanted: fn(&BuildError) -> bool| assert!(error.errors.iter().any(wanted), "{error}");
+        has(|error| matches!(error, BuildError::Version(_)));
+        has(|error| matches!(error, BuildError::Builder(text) if text.contains("before the first step")));
+        has(|error| matches!(error, BuildError::TooLong { .. }));
+        has(|error| matches!(error, BuildError::UnknownDependency { dependency, .. } if *dependency == "c"));
+        has(|error| matches!(error, BuildError::Cycle { path } if path.len() == 3));
+        has(|error| matches!(error, BuildError::RetryLimit(step) if *step == "b"));
+    }
+
+    #[test]
+    fn an_unknown_handler_names_the_near_and_the_known_ones() {
+        let mut template = Template::new("shop", "checkout", Version(1, 0, 0));
+        template.step_templates = vec![StepTemplate::new("a", "fetsch")];
+        let handler: Arc<dyn DynHandler> = Arc::new(handler_fn(|_: Call| async { Ok(json!(1)) }));
+        let mut handlers = Handlers::new();
+        handlers.insert("fetch", Arc::clone(&handler)).insert("charge", handler);
+        let errors = Definition::from_template(template, &handlers).unwrap_err().errors;
+        let [BuildError::UnknownHandler { nearest, known, .. }] = &errors[..] else { panic!("{errors:?}") };
+        assert_eq!(nearest.as_deref(), Some("fetch"));
+        assert_eq!(known, &["charge", "fetch"]);
+    }
+}
