@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
-use async_trait::async_trait;
-
 use crate::Timestamp;
 
 /// Tells the time, and waits.
@@ -79,7 +77,7 @@ impl Clock for SystemClock {
 
     fn sleep_until(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + 'static {
         // Rounded up by a microsecond: waking a little late is right, waking a little early is not.
-        let wait = until.since(Clock::now(self));
+        let wait = until.since(self.now());
         async move {
             if !wait.is_zero() {
                 tokio::time::sleep(wait + Duration::from_micros(1)).await;
@@ -268,26 +266,37 @@ impl Drop for Sleep {
     }
 }
 
-/// The object-safe face of [`Clock`].
-#[async_trait]
+/// The object-safe face of [`Clock`]. Its methods have names of their own, so that both can be in scope.
 pub trait DynClock: Send + Sync + 'static {
     /// See [`Clock::now`].
-    fn now(&self) -> Timestamp;
+    fn dyn_now(&self) -> Timestamp;
     /// See [`Clock::sleep_until`].
-    fn sleep_until(&self, until: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send>>;
+    fn dyn_sleep_until(&self, until: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send>>;
     /// See [`Clock::busy`].
-    fn busy(&self) -> Busy;
+    fn dyn_busy(&self) -> Busy;
 }
 
 impl<C: Clock> DynClock for C {
-    fn now(&self) -> Timestamp {
-        Clock::now(self)
+    fn dyn_now(&self) -> Timestamp {
+        self.now()
     }
-    fn sleep_until(&self, until: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send>> {
-        Box::pin(Clock::sleep_until(self, until))
+    fn dyn_sleep_until(&self, until: Timestamp) -> Pin<Box<dyn Future<Output = Busy> + Send>> {
+        Box::pin(self.sleep_until(until))
+    }
+    fn dyn_busy(&self) -> Busy {
+        self.busy()
+    }
+}
+
+impl Clock for Arc<dyn DynClock> {
+    fn now(&self) -> Timestamp {
+        (**self).dyn_now()
+    }
+    fn sleep_until(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + 'static {
+        (**self).dyn_sleep_until(until)
     }
     fn busy(&self) -> Busy {
-        Clock::busy(self)
+        (**self).dyn_busy()
     }
 }
 
@@ -309,11 +318,15 @@ impl CallClock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        Clock::now(&self.clock)
+        self.clock.now()
+    }
+
+    pub(crate) const fn inner(&self) -> &Arc<dyn DynClock> {
+        &self.clock
     }
 
     pub(crate) async fn sleep_until(&self, until: Timestamp) {
-        let sleep = Clock::sleep_until(&self.clock, until);
+        let sleep = self.clock.sleep_until(until);
         let asleep = self.fall_asleep();
         let woken = sleep.await;
         drop(asleep);
@@ -342,14 +355,14 @@ impl Drop for Asleep<'_> {
         let mut own = self.0.lock();
         own.asleep -= 1;
         if own.asleep == 0 {
-            own.busy = Some(Clock::busy(&self.0.clock));
+            own.busy = Some(self.0.clock.busy());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, Duration, SimulatedClock, SystemClock, Timestamp};
+    use super::*;
 
     fn seconds(count: i64) -> Timestamp {
         Timestamp::from_micros(count * 1_000_000)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Advance, Beat, BoundTemplate, Busy, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
+    Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
     EventSink, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Rescue, Rescued, Storage,
     StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
 };
@@ -139,18 +139,6 @@ impl Queue for Arc<dyn DynQueue> {
     }
     async fn ack(&self, wake: Wake) -> Result<(), QueueError> {
         DynQueue::ack(&**self, wake).await
-    }
-}
-
-impl Clock for Arc<dyn DynClock> {
-    fn now(&self) -> Timestamp {
-        DynClock::now(&**self)
-    }
-    fn sleep_until(&self, until: Timestamp) -> impl Future<Output = Busy> + Send + 'static {
-        DynClock::sleep_until(&**self, until)
-    }
-    fn busy(&self) -> Busy {
-        DynClock::busy(&**self)
     }
 }
 

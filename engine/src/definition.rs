@@ -77,7 +77,7 @@ impl Definition {
 
     /// The graph as a Mermaid flow chart.
     pub fn to_mermaid(&self) -> String {
-        crate::diagram::mermaid(self.template(), |_| None)
+        crate::diagram::mermaid(self.template())
     }
 
     pub(crate) fn steps(&self) -> &[BoundStep] {
@@ -136,6 +136,11 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether [`settled`](Self::settled) does anything.
+    fn wants_settled(&self) -> bool {
+        true
+    }
+
     /// Called once, after the commit that settled a task, by the engine that made it. The state stands whatever
     /// happens here.
     ///
@@ -148,7 +153,11 @@ pub trait Hooks: Send + Sync + 'static {
 }
 
 struct NoHooks;
-impl Hooks for NoHooks {}
+impl Hooks for NoHooks {
+    fn wants_settled(&self) -> bool {
+        false
+    }
+}
 
 /// A task that is about to be written.
 pub struct TaskPlan<'a> {
@@ -321,6 +330,16 @@ impl DefinitionBuilder {
         match self.template.step_templates.last_mut() {
             Some(step) => change(step),
             None => self.errors.push(BuildError::Builder(format!("`{method}` before the first step"))),
+        }
+        self
+    }
+
+    /// Allows the step added last to add steps that this handler runs.
+    #[must_use]
+    pub fn may_spawn(mut self, handler: Entry) -> Self {
+        match self.entries.last_mut() {
+            Some(entry) => entry.needs.spawns.push(Arc::new(move || handler.clone())),
+            None => self.errors.push(BuildError::Builder("`may_spawn` before the first step".to_owned())),
         }
         self
     }

@@ -153,6 +153,9 @@ pub fn fits<T: DeserializeOwned>(value: &Value) -> Result<(), Misfit> {
     decode::<T>(value).map(drop)
 }
 
+/// A handler of steps that may be added; behind a function, because two handlers may spawn each other.
+pub type SpawnEntry = Arc<dyn Fn() -> Entry + Send + Sync>;
+
 /// Everything a handler needs, told before it runs.
 #[derive(Clone, Default)]
 pub struct Needs {
@@ -165,7 +168,7 @@ pub struct Needs {
     /// What it decodes of its configuration.
     pub config: Vec<Fits>,
     /// The handlers of steps that it may add.
-    pub spawns: Vec<fn() -> Entry>,
+    pub spawns: Vec<SpawnEntry>,
 }
 
 /// Where a handler is declared.
@@ -444,6 +447,10 @@ pub struct SpawnRequest {
     pub entry: Entry,
     /// Its configuration.
     pub config: Value,
+    /// Steps asked for earlier in the same attempt that it waits for.
+    pub after: Vec<StepName>,
+    /// Steps that wait for it, besides those that take all outputs of its handler; they must wait for the asking step.
+    pub before: Vec<StepName>,
 }
 
 impl Call {
@@ -513,10 +520,11 @@ impl Call {
 
     /// The parents that an input takes, ascending by step.
     pub(crate) fn input(&self, key: InputKey) -> impl Iterator<Item = &Parent> {
-        let places = self.inputs.iter().find(|input| input.key == key).map_or(&[][..], |input| &input.places);
-        self.parents.iter().filter(move |parent| match parent.place {
-            Some(place) => places.contains(&place),
-            None => match key {
+        let places = self.inputs.iter().find(|input| input.key == key).map(|input| &input.places);
+        self.parents.iter().filter(move |parent| match (places, parent.place) {
+            (Some(places), Some(place)) => places.contains(&place),
+            // Spawned steps have no place in the template: they are known by what runs them.
+            _ => match key {
                 InputKey::Handler(handler) => parent.handler == Some(handler),
                 InputKey::Output(output) => parent.output == Some(output),
             },

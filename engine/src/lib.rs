@@ -2,29 +2,37 @@
 //!
 //! It knows no SQL, and no storage but by the [`Storage`] contract. Users meet it through the facade crate `tasker`.
 
+mod attempt;
 pub mod audit;
 mod clock;
 mod contracts;
 pub mod decide;
 mod definition;
 mod diagram;
+mod engine;
 mod error;
 mod events;
 mod handler;
 mod ids;
+mod inbox;
+mod known;
 mod model;
 pub mod payload;
 mod queue;
+mod report;
 mod retry;
+mod run_loop;
 mod state;
 mod storage;
 mod template;
 mod time;
+mod worker;
 
 pub use clock::{Busy, Clock, DynClock, SimulatedClock, SystemClock};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use decide::ReferenceBackoff;
 pub use definition::{Definition, DefinitionBuilder, Hooks, TaskPlan};
+pub use engine::{Engine, EngineError, Handled, Request, Settings};
 pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
     TIMEOUT, WORKER_SHUTDOWN,
@@ -32,11 +40,12 @@ pub use error::{
 pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents};
 pub use handler::{
     Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
-    Needs, Parent, Place, Policy, Resources, SpawnRequest, TypeKey, decode, fits, handler_fn,
+    Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode, fits, handler_fn,
 };
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
 pub use queue::{Delivery, Enqueue, MemoryQueue, Queue, QueueError};
+pub use report::{Dynamic, Report, Task};
 pub use retry::{Fixed, RetryPolicy};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;
@@ -44,3 +53,4 @@ pub use template::{
     BadVersion, BoundTemplate, BuildError, BuildErrors, GraphLimits, StepTemplate, Template, Version,
 };
 pub use time::{ParseTimestampError, Timestamp};
+pub use worker::Worker;

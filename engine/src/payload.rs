@@ -56,12 +56,18 @@ pub enum PayloadError {
 /// Says what is wrong, and where.
 pub fn check(value: &Value, limits: &Limits) -> Result<(), PayloadError> {
     check_inside(value, limits, 0, &mut Vec::new())?;
-    let mut size = Size(0);
-    serde_json::to_writer(&mut size, value).expect("a JSON value is written to a counter");
-    if size.0 > limits.bytes {
-        return Err(PayloadError::TooLarge { bytes: size.0, max: limits.bytes });
+    let bytes = size(value);
+    if bytes > limits.bytes {
+        return Err(PayloadError::TooLarge { bytes, max: limits.bytes });
     }
     Ok(())
+}
+
+/// Bytes of a value's JSON text.
+pub fn size(value: &Value) -> usize {
+    let mut size = Size(0);
+    serde_json::to_writer(&mut size, value).expect("a JSON value is written to a counter");
+    size.0
 }
 
 /// Counts what would be written.

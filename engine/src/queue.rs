@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use crate::{Busy, DynClock, Wake};
+use crate::{Busy, Clock, DynClock, Wake};
 
 /// Takes hints: all that a foreign queue must offer. Its own workers then call
 /// [`Engine::handle`](crate::Engine::handle).

@@ -1,0 +1,124 @@
+//! One attempt: runs a handler, and turns whatever happens into an outcome.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock::CallClock;
+use crate::definition::BoundStep;
+use crate::handler::Spawning;
+use crate::inbox::Finished;
+use crate::{
+    Call, Claim, Clock, Definition, OutcomeKind, Outcome, PANIC, Retry, RetryAdvice, SpawnedStep, StepError, StepResult,
+    TIMEOUT, TaskId, payload,
+};
+
+/// Everything that turns the result of a handler into an outcome.
+pub(crate) struct Attempt {
+    pub(crate) task: TaskId,
+    pub(crate) claim: Claim,
+    pub(crate) bound: BoundStep,
+    pub(crate) definition: Definition,
+    pub(crate) spawned: Spawning,
+    pub(crate) clock: Arc<CallClock>,
+    pub(crate) seed: u64,
+    pub(crate) max_backoff: Duration,
+}
+
+impl Attempt {
+    /// Runs the handler to its end. Never panics, whatever the handler does.
+    pub(crate) async fn run(self, call: Call) -> Finished {
+        let begun = self.clock.now();
+        let result = match self.bound.timeout {
+            None => guarded(&self.bound, call).await,
+            Some(timeout) => self.within(timeout, guarded(&self.bound, call)).await,
+        };
+        let duration = self.clock.now().since(begun);
+        let (kind, spawned) = match result {
+            Ok(output) => (OutcomeKind::Completed(Arc::new(output)), self.spawned_steps()),
+            Err(error) => (self.failed(&error), vec![]),
+        };
+        let bytes = match &kind {
+            OutcomeKind::Completed(value) => payload::size(value),
+            _ => 0,
+        };
+        let Claim { token, step, attempt, .. } = self.claim;
+        Finished { outcome: Outcome { task: self.task, step, token, attempt, duration, kind, spawned }, bytes }
+    }
+
+    /// Past the timeout the handler's future is dropped where it waits.
+    async fn within(&self, timeout: Duration, handler: impl Future<Output = StepResult<Value>>) -> StepResult<Value> {
+        let deadline = self.clock.inner().sleep_until(self.clock.now() + timeout);
+        tokio::select! {
+            biased;
+            result = handler => result,
+            // The handler is dropped by now, and so awake again: only then may the guard of the deadline go.
+            woken = deadline => {
+                drop(woken);
+                let text = format!("the step took longer than {} s", timeout.as_secs_f64());
+                Err(StepError::retryable(text).class(TIMEOUT))
+            }
+        }
+    }
+
+    fn failed(&self, error: &StepError) -> OutcomeKind {
+        if let Retry::Snooze(wait) = error.retry() {
+            return OutcomeKind::Snooze { until: self.clock.now() + wait };
+        }
+        let retry = match (error.advice(), &self.bound.retry) {
+            (RetryAdvice::Default, Some(policy)) => {
+                let mut random = fastrand::Rng::with_seed(self.seed);
+                RetryAdvice::After(policy.wait(self.claim.attempt, &mut random))
+            }
+            (RetryAdvice::After(wait), _) => RetryAdvice::After(wait.min(self.max_backoff)),
+            (advice, _) => advice,
+        };
+        OutcomeKind::Failed { error: error.report(), retry }
+    }
+
+    fn spawned_steps(&self) -> Vec<SpawnedStep> {
+        let requests = std::mem::take(&mut *self.spawned.lock().expect("nothing panics while it adds a step"));
+        let steps = requests.into_iter().map(|request| {
+            let policy = request.entry.policy;
+            let joins = self.definition.joins_of(request.entry.handler).cloned();
+            SpawnedStep {
+                name: request.name,
+                handler: request.entry.name,
+                config: Arc::new(request.config),
+                retry_limit: policy.retry_limit,
+                retryable: policy.retryable,
+                after: request.after,
+                before: joins.chain(request.before).collect(),
+            }
+        });
+        steps.collect()
+    }
+}
+
+/// A panic is a failed attempt, and the worker lives.
+async fn guarded(bound: &BoundStep, call: Call) -> StepResult<Value> {
+    let handler = Arc::clone(&bound.handler);
+    // Making the future is the handler's code, too.
+    let mut future: Option<Pin<Box<dyn Future<Output = StepResult<Value>> + Send + '_>>> = None;
+    let mut call = Some(call);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let future = future.get_or_insert_with(|| handler.call(call.take().expect("a call is made once")));
+            future.as_mut().poll(context)
+        }));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+    })
+    .await
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> StepError {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+    StepError::retryable(format!("the handler panicked: {text}")).class(PANIC).code(PANIC)
+}

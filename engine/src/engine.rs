@@ -1,0 +1,583 @@
+//! The engine: starts tasks, drives them, and carries out what operators ask.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::inbox::{Inbox, Message};
+use crate::known::{KnownTask, KnownTasks};
+use crate::payload::{self, Limits};
+use crate::run_loop::RunLoop;
+use crate::{
+    Act, BuildErrors, Clock, Creation, Definition, DefinitionHash, Detail, Dynamic, Enqueue, EngineTypes, Erased, Event, EventName, EventSink, Handlers, Intervened, Intervention, Misfit, NewTask, Parts, Report, Resources, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, Wake,
+    Worker, WorkerId,
+};
+
+/// How an engine behaves. All of it has defaults that are right for most.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many steps run at a time in this process; 256 by default.
+    pub concurrency: usize,
+    /// How many steps of one task are in progress at a time, over all processes; no limit by default.
+    pub max_concurrent_steps_limit: Option<usize>,
+    /// How large contexts and outputs may be.
+    pub limits: Limits,
+    /// The longest wait that a handler may ask for; five minutes by default.
+    pub max_backoff: Duration,
+    /// How often the storage is asked for work that other processes left there; never by default, which is right
+    /// where no other process shares the storage.
+    pub poll: Option<Duration>,
+    /// How many outcomes go into one call; 500 by default.
+    pub batch_outcomes: usize,
+    /// How many bytes of outcomes go into one call; 8 MiB by default.
+    pub batch_bytes: usize,
+    /// Who this process is; random by default.
+    pub worker: WorkerId,
+    /// What jitter is drawn from; random by default.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 256,
+            max_concurrent_steps_limit: None,
+            limits: Limits::default(),
+            max_backoff: Duration::from_secs(300),
+            poll: None,
+            batch_outcomes: 500,
+            batch_bytes: 8 << 20,
+            worker: WorkerId::random(),
+            seed: fastrand::u64(..),
+        }
+    }
+}
+
+/// Starts tasks and drives them. Cheap to clone; clones are one engine.
+///
+/// Nothing runs unless somebody wants it to: [`Task::finished`] drives one task, a [`Worker`] drives them all,
+/// [`Engine::handle`] makes one pass for a host that has workers of its own.
+pub struct Engine<T: EngineTypes = Erased> {
+    pub(crate) shared: Arc<Shared<T>>,
+}
+
+impl<T: EngineTypes> Clone for Engine<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T: EngineTypes> fmt::Debug for Engine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.shared.settings.worker)
+    }
+}
+
+pub(crate) struct Shared<T: EngineTypes> {
+    pub(crate) storage: T::Storage,
+    pub(crate) queue: T::Queue,
+    pub(crate) clock: Arc<T::Clock>,
+    pub(crate) events: T::Events,
+    pub(crate) settings: Settings,
+    pub(crate) inbox: Inbox,
+    /// Guards what this process remembers of tasks; held for a look-up.
+    known: Mutex<KnownTasks>,
+    /// What this engine has learned; written once a definition.
+    definitions: RwLock<HashMap<DefinitionHash, Definition>>,
+    handlers: RwLock<Handlers>,
+    resources: RwLock<Arc<Resources>>,
+}
+
+/// What an engine could not do.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The workflow is not right.
+    #[error(transparent)]
+    Build(#[from] BuildErrors),
+    /// The context does not fit the workflow; nothing was stored.
+    #[error("context of {workflow}{}: {misfit}", step.as_ref().map(|step| format!(" (read by step `{step}`)")).unwrap_or_default())]
+    Context {
+        /// Of which workflow.
+        workflow: String,
+        /// Which step reads it; `None` for all.
+        step: Option<StepName>,
+        /// Where it does not fit.
+        misfit: Misfit,
+    },
+    /// A step takes a shared resource that the engine does not have.
+    #[error("step `{step}` of {workflow} takes State<{resource}>, which the engine does not have; add it with `.state(…)`")]
+    MissingState {
+        /// Of which workflow.
+        workflow: String,
+        /// Which step.
+        step: StepName,
+        /// Which type.
+        resource: &'static str,
+    },
+    /// A step may add steps that cannot be run.
+    #[error("the plan of {workflow} was refused: {message}")]
+    Plan {
+        /// Of which workflow.
+        workflow: String,
+        /// What its hook said.
+        message: String,
+    },
+    /// There is a task of that identity already.
+    #[error("the request is identical to that of task {task}")]
+    Duplicate {
+        /// The existing task.
+        task: TaskId,
+    },
+    /// There is no such task.
+    #[error("there is no task {0}")]
+    UnknownTask(TaskId),
+    /// An output was read that is not there, or is of another type.
+    #[error("task {task}: {message}")]
+    Output {
+        /// Of which task.
+        task: TaskId,
+        /// What is wrong.
+        message: String,
+    },
+    /// The storage failed.
+    #[error("storage failed")]
+    Storage(#[source] Arc<StorageError>),
+    /// The engine's run loop has ended, because the runtime is shutting down.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl From<StorageError> for EngineError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::UnknownTask(task) => Self::UnknownTask(task),
+            error => Self::Storage(Arc::new(error)),
+        }
+    }
+}
+
+/// What one pass over a task came to: see [`Engine::handle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handled {
+    /// The task is done, in that state.
+    Settled(TaskState),
+    /// There is more to do at once.
+    RunAgain,
+    /// Nothing can be done before that moment.
+    WakeAt(Timestamp),
+    /// Nothing can be done until somebody acts: it is paused, or its steps run elsewhere.
+    Waiting,
+    /// There is no such task.
+    Gone,
+}
+
+/// What to start, with more than a context.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What the workflow works on.
+    pub context: Value,
+    /// Makes it the same request as another one of the same identity; random when `None`.
+    pub identity: Option<String>,
+    /// When it was asked for; now when `None`.
+    pub requested_at: Option<Timestamp>,
+    /// Who asks; `unknown` by default.
+    pub initiator: String,
+    /// From where; `unknown` by default.
+    pub source_system: String,
+    /// Why; `unknown` by default.
+    pub reason: String,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Skippable steps to pass over.
+    pub bypass_steps: Vec<StepName>,
+}
+
+impl Request {
+    /// With that context and the reference's defaults.
+    pub fn new(context: Value) -> Self {
+        let unknown = || "unknown".to_owned();
+        Self {
+            context,
+            identity: None,
+            requested_at: None,
+            initiator: unknown(),
+            source_system: unknown(),
+            reason: unknown(),
+            tags: vec![],
+            bypass_steps: vec![],
+        }
+    }
+}
+
+impl<T: EngineTypes> Engine<T> {
+    /// An engine on those parts.
+    pub fn new(parts: Parts<T>, settings: Settings) -> Self {
+        let shared = Shared {
+            storage: parts.storage,
+            queue: parts.queue,
+            clock: Arc::new(parts.clock),
+            events: parts.events,
+            settings,
+            inbox: Inbox::default(),
+            known: Mutex::default(),
+            definitions: RwLock::default(),
+            handlers: RwLock::default(),
+            resources: RwLock::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Adds a shared resource, which steps take as `State<R>`.
+    #[must_use]
+    pub fn state<R: Send + Sync + 'static>(self, resource: R) -> Self {
+        {
+            let mut resources = self.shared.resources.write().expect("nothing panics while it adds a resource");
+            Arc::make_mut(&mut resources).insert(resource);
+        }
+        self
+    }
+
+    /// Adds handlers by name, for tasks that this process did not start and for spawned steps.
+    #[must_use]
+    pub fn handlers(self, handlers: Handlers) -> Self {
+        *self.shared.handlers.write().expect("nothing panics while it sets the handlers") = handlers;
+        self
+    }
+
+    /// The storage, for questions that the engine does not ask.
+    pub fn storage(&self) -> &T::Storage {
+        &self.shared.storage
+    }
+
+    /// The engine's time.
+    pub fn clock(&self) -> &T::Clock {
+        &self.shared.clock
+    }
+
+    /// How it behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Makes a definition known to the storage and to this engine, so that its tasks can be started and run here.
+    ///
+    /// # Errors
+    /// When a shared resource is missing, or the storage fails.
+    pub async fn learn(&self, definition: &Definition) -> Result<(), EngineError> {
+        if self.shared.definition(definition.bound().hash()).is_some() {
+            return Ok(());
+        }
+        self.check_states(definition)?;
+        let now = self.shared.clock.now();
+        self.shared.storage.learn(std::slice::from_ref(definition.bound()), now).await?;
+        let mut definitions = self.shared.definitions.write().expect("nothing panics while it learns");
+        definitions.insert(definition.bound().hash().clone(), definition.clone());
+        Ok(())
+    }
+
+    fn check_states(&self, definition: &Definition) -> Result<(), EngineError> {
+        let resources = self.shared.resources();
+        let mut missing = definition.states().filter(|(_, resource)| !resources.has(*resource));
+        missing.next().map_or(Ok(()), |(step, resource)| {
+            Err(EngineError::MissingState {
+                workflow: definition.full_name(),
+                step: step.clone(),
+                resource: resource.name(),
+            })
+        })
+    }
+
+    /// Starts a task of a definition that was put together at run time.
+    ///
+    /// # Errors
+    /// When the context does not fit, a resource is missing, or the storage fails. Nothing is stored then.
+    pub async fn start_definition(
+        &self,
+        definition: &Definition,
+        context: impl Serialize + Send,
+    ) -> Result<Task<Dynamic, T>, EngineError> {
+        let context = self.json(definition, context)?;
+        self.request(definition, Request::new(context)).await
+    }
+
+    /// Starts a task, with all that a request can say.
+    ///
+    /// # Errors
+    /// As [`Engine::start_definition`]; a repeated identity is [`EngineError::Duplicate`].
+    pub async fn request(&self, definition: &Definition, request: Request) -> Result<Task<Dynamic, T>, EngineError> {
+        let mut started = self.request_many(definition, vec![request]).await?;
+        started.pop().expect("one request, one answer")
+    }
+
+    /// Starts many tasks in one call. A duplicate is answered in its place; any other mistake refuses all.
+    ///
+    /// # Errors
+    /// As [`Engine::start_definition`].
+    #[expect(clippy::type_complexity, reason = "a list of answers in a result")]
+    pub async fn request_many(
+        &self,
+        definition: &Definition,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Result<Task<Dynamic, T>, EngineError>>, EngineError> {
+        let _busy = self.shared.clock.busy();
+        self.learn(definition).await?;
+        let now = self.shared.clock.now();
+        let new = requests.into_iter().map(|request| planned(definition, request, now)).collect::<Result<Vec<_>, _>>()?;
+        let contexts: Vec<_> = new.iter().map(|task| (Arc::clone(&task.request.context), task.inputs.clone())).collect();
+        let created = self.shared.storage.create(new, now).await?;
+        let mut events = vec![];
+        let mut wakes = vec![];
+        let answers = created.into_iter().zip(contexts).map(|(creation, (context, inputs))| match creation {
+            Creation::Duplicate { task } => Err(EngineError::Duplicate { task }),
+            Creation::Created { task, steps, settled } => {
+                events.push(Event { name: EventName::TaskInitializeRequested, task, step: None, transition: None, at: now });
+                if settled.is_none() {
+                    wakes.push(Wake { due: now, task, generation: 0 });
+                    self.shared.remember_created(task, definition, context, steps, inputs);
+                }
+                Ok(Task::new(self.clone(), task))
+            }
+        });
+        let answers = answers.collect();
+        if self.shared.events.is_listening() {
+            self.shared.events.publish(&events);
+        }
+        self.shared.tell(&wakes).await;
+        Ok(answers)
+    }
+
+    pub(crate) fn json(&self, definition: &Definition, context: impl Serialize) -> Result<Value, EngineError> {
+        serde_json::to_value(context).map_err(|error| EngineError::Context {
+            workflow: definition.full_name(),
+            step: None,
+            misfit: Misfit { path: String::new(), message: error.to_string() },
+        })
+    }
+
+    /// A task that exists, whoever made it. Whether it does is found out when it is asked for something.
+    pub fn task(&self, task: TaskId) -> Task<Dynamic, T> {
+        Task::new(self.clone(), task)
+    }
+
+    /// A worker, which drives every task that this engine has handlers for.
+    pub fn worker(&self) -> Worker<T> {
+        Worker::new(self.clone())
+    }
+
+    /// Drives one task until it is settled.
+    ///
+    /// # Errors
+    /// When there is no such task, or the storage fails for good.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops driving the task: steps that run go on to their end and are recorded, no further one is
+    /// claimed. Another call goes on from there.
+    pub async fn drive(&self, task: TaskId) -> Result<TaskState, EngineError> {
+        self.watch(task).await.map(|watched| watched.state)
+    }
+
+    pub(crate) async fn watch(&self, task: TaskId) -> Result<crate::inbox::Watched, EngineError> {
+        let busy = self.shared.clock.busy();
+        let (settled, answer) = oneshot::channel();
+        let watch = Interest { shared: Arc::clone(&self.shared), task, id: self.shared.inbox.next_id() };
+        self.shared.post(Message::Watch { task, id: watch.id, settled });
+        drop(busy);
+        answer.await.unwrap_or(Err(EngineError::Stopped))
+    }
+
+    /// Makes one pass over a task, for a host that has workers of its own: claims what is ready, runs it and its
+    /// successors, until nothing can be done or the budget is over.
+    ///
+    /// # Errors
+    /// When the storage fails for good.
+    ///
+    /// # Cancel safety
+    /// As [`Engine::drive`].
+    pub async fn handle(&self, task: TaskId, budget: Duration) -> Result<Handled, EngineError> {
+        let busy = self.shared.clock.busy();
+        let until = self.shared.clock.now() + budget;
+        let (handled, answer) = oneshot::channel();
+        let pass = Interest { shared: Arc::clone(&self.shared), task, id: self.shared.inbox.next_id() };
+        self.shared.post(Message::Pass { task, id: pass.id, until, handled });
+        drop(busy);
+        answer.await.unwrap_or(Err(EngineError::Stopped))
+    }
+
+    /// Carries out an operator's act.
+    ///
+    /// # Errors
+    /// When there is no such task, a text does not fit, or the storage fails.
+    pub async fn intervene(
+        &self,
+        task: TaskId,
+        act: Act,
+        actor: &str,
+        reason: Option<&str>,
+    ) -> Result<Intervened, EngineError> {
+        let _busy = self.shared.clock.busy();
+        let now = self.shared.clock.now();
+        let act = Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
+        let done = self.shared.storage.intervene(act).await?;
+        if let Intervened::Moved { steps, rows, .. } = &done {
+            if self.shared.events.is_listening() {
+                self.shared.events.publish(&moved(task, steps, rows, now));
+            }
+            self.shared.inbox.post_if_alive(Message::Look(task), &*self.shared.clock);
+            self.shared.tell(&[Wake { due: now, task, generation: 0 }]).await;
+        }
+        Ok(done)
+    }
+
+    /// A task as it stands, with its audit trail.
+    ///
+    /// # Errors
+    /// When there is no such task, or the storage fails.
+    pub async fn report(&self, task: TaskId) -> Result<Report, EngineError> {
+        let _busy = self.shared.clock.busy();
+        let mut records = self.shared.storage.load(&[task], Detail::Audit).await?;
+        let record = records.pop().ok_or(EngineError::UnknownTask(task))?;
+        Ok(Report::new(record, self.shared.clock.now()))
+    }
+}
+
+fn moved(
+    task: TaskId,
+    steps: &[(StepId, crate::StepState, crate::TransitionId)],
+    rows: &[(TaskState, crate::TransitionId)],
+    at: Timestamp,
+) -> Vec<Event> {
+    let steps = steps.iter().map(|(step, to, row)| Event {
+        name: EventName::of_step(*to),
+        task,
+        step: Some(*step),
+        transition: Some(*row),
+        at,
+    });
+    let rows = rows.iter().map(|(to, row)| Event {
+        name: EventName::of_task(*to),
+        task,
+        step: None,
+        transition: Some(*row),
+        at,
+    });
+    steps.chain(rows).collect()
+}
+
+/// Checks a request and asks the workflow's hook; nothing is written yet.
+fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<NewTask, EngineError> {
+    let workflow = || definition.full_name();
+    let mut context = request.context;
+    payload::normalise(&mut context);
+    let object = Misfit { path: String::new(), message: "a context is a JSON object".to_owned() };
+    if !context.is_object() {
+        return Err(EngineError::Context { workflow: workflow(), step: None, misfit: object });
+    }
+    definition
+        .check_context(&context)
+        .map_err(|(step, misfit)| EngineError::Context { workflow: workflow(), step, misfit })?;
+    let stored = TaskRequest {
+        context: Arc::new(context),
+        requested_at: request.requested_at.unwrap_or(now),
+        initiator: request.initiator,
+        source_system: request.source_system,
+        reason: request.reason,
+        tags: request.tags,
+        bypass_steps: request.bypass_steps,
+    };
+    let mut plan = TaskPlan::new(definition.template(), &stored);
+    definition.hooks().plan(&mut plan).map_err(|message| EngineError::Plan { workflow: workflow(), message })?;
+    let inputs = plan.inputs;
+    let identity_hash = request.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    Ok(NewTask { definition: definition.bound().hash().clone(), identity_hash, request: stored, inputs })
+}
+
+/// Tells the run loop when whoever waits for a task has gone.
+struct Interest<T: EngineTypes> {
+    shared: Arc<Shared<T>>,
+    task: TaskId,
+    id: u64,
+}
+
+impl<T: EngineTypes> Drop for Interest<T> {
+    fn drop(&mut self) {
+        let forget = Message::Forget { task: self.task, id: self.id };
+        self.shared.inbox.post_if_alive(forget, &*self.shared.clock);
+    }
+}
+
+impl<T: EngineTypes> Shared<T> {
+    /// Leaves a message for the run loop, and starts one when there is none.
+    pub(crate) fn post(self: &Arc<Self>, message: Message) {
+        if self.inbox.post(message, &*self.clock) {
+            let busy = self.clock.busy();
+            tokio::spawn(RunLoop::new(Arc::clone(self), busy).run());
+        }
+    }
+
+    /// Tells the queue. A queue that fails costs time, not work: the storage keeps the wakes.
+    pub(crate) async fn tell(&self, wakes: &[Wake]) {
+        if wakes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.queue.enqueue(wakes).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not take a hint");
+        }
+    }
+
+    pub(crate) fn definition(&self, hash: &DefinitionHash) -> Option<Definition> {
+        self.definitions.read().expect("nothing panics while it learns").get(hash).cloned()
+    }
+
+    pub(crate) fn resources(&self) -> Arc<Resources> {
+        Arc::clone(&self.resources.read().expect("nothing panics while it adds a resource"))
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, KnownTasks> {
+        self.known.lock().expect("nothing panics while it looks up a task")
+    }
+
+    fn remember_created(
+        &self,
+        task: TaskId,
+        definition: &Definition,
+        context: Arc<Value>,
+        steps: Vec<StepId>,
+        inputs: BTreeMap<usize, Arc<Value>>,
+    ) {
+        let inputs: HashMap<_, _> = inputs.into_iter().collect();
+        let known = KnownTask::created(definition.clone(), context, steps, inputs);
+        self.known().insert(task, known);
+    }
+
+    /// Loads tasks and finds what runs them. Answers those that this process cannot run.
+    pub(crate) async fn learn_tasks(&self, tasks: &[TaskId]) -> Result<Vec<TaskId>, StorageError> {
+        let records = self.storage.load(tasks, Detail::Graph).await?;
+        let handlers = self.handlers.read().expect("nothing panics while it sets the handlers").clone();
+        let mut unserved = vec![];
+        for record in records {
+            let definition = match self.definition(&record.definition) {
+                Some(definition) => Ok(definition),
+                None => Definition::from_template((*record.template).clone(), &handlers),
+            };
+            let known = definition
+                .map_err(|errors| errors.to_string())
+                .and_then(|definition| KnownTask::loaded(&record, definition, &handlers).map_err(|error| error.to_string()));
+            match known {
+                Ok(known) => self.known().insert(record.id, known),
+                Err(why) => {
+                    tracing::info!(task = record.id.0, why, "a task waits for a worker that has its handlers");
+                    self.known().forget(record.id);
+                    unserved.push(record.id);
+                }
+            }
+        }
+        Ok(unserved)
+    }
+}

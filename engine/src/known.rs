@@ -1,0 +1,178 @@
+//! What a process remembers of the tasks it runs, so that a wave needs no more than one call: their graph and context.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::definition::BoundStep;
+use crate::handler::BoundInput;
+use crate::{
+    BuildError, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord, TaskId, TaskRecord,
+};
+
+/// One task, as far as running its steps goes. Never the truth about states.
+pub(crate) struct KnownTask {
+    pub(crate) definition: Definition,
+    pub(crate) context: Arc<Value>,
+    /// The steps of the template, in its order; ascending.
+    template_steps: Vec<StepId>,
+    /// Inputs that differ from the context, by place.
+    inputs: HashMap<usize, Arc<Value>>,
+    spawned: Vec<SpawnedStep>,
+    /// Spawned parents of steps of the template.
+    joined: HashMap<StepId, Vec<StepId>>,
+}
+
+struct SpawnedStep {
+    id: StepId,
+    name: StepName,
+    parents: Vec<StepId>,
+    bound: BoundStep,
+}
+
+/// What is needed to run one step.
+pub(crate) struct Runnable<'a> {
+    pub(crate) name: &'a StepName,
+    pub(crate) bound: &'a BoundStep,
+    pub(crate) context: &'a Arc<Value>,
+}
+
+impl KnownTask {
+    /// A task that was just created here.
+    pub(crate) fn created(
+        definition: Definition,
+        context: Arc<Value>,
+        steps: Vec<StepId>,
+        inputs: HashMap<usize, Arc<Value>>,
+    ) -> Self {
+        Self { definition, context, template_steps: steps, inputs, spawned: vec![], joined: HashMap::new() }
+    }
+
+    /// A task made elsewhere or earlier.
+    pub(crate) fn loaded(record: &TaskRecord, definition: Definition, handlers: &Handlers) -> Result<Self, BuildError> {
+        let (template, spawned): (Vec<_>, Vec<_>) =
+            record.steps.iter().partition(|step| step.binding.spawned_by.is_none());
+        let context = &record.request.context;
+        let changed = template.iter().enumerate().filter(|(_, step)| step.inputs != *context);
+        let inputs = changed.map(|(place, step)| (place, Arc::clone(&step.inputs))).collect();
+        let is_spawned = |id: &StepId| spawned.iter().any(|step| step.id == *id);
+        let joined = if spawned.is_empty() {
+            HashMap::new()
+        } else {
+            let joins = template.iter().map(|step| {
+                (step.id, step.parents.iter().copied().filter(is_spawned).collect::<Vec<_>>())
+            });
+            joins.filter(|(_, parents)| !parents.is_empty()).collect()
+        };
+        let spawned = spawned.iter().map(|step| SpawnedStep::bind(step, &definition, handlers));
+        let spawned = spawned.collect::<Result<_, _>>()?;
+        let template_steps = template.iter().map(|step| step.id).collect();
+        Ok(Self { context: Arc::clone(context), template_steps, inputs, spawned, joined, definition })
+    }
+
+    fn place(&self, step: StepId) -> Option<usize> {
+        self.template_steps.binary_search(&step).ok()
+    }
+
+    /// What runs a step; `None` for one that was added since the task was looked at.
+    pub(crate) fn runnable(&self, step: StepId) -> Option<Runnable<'_>> {
+        if let Some(place) = self.place(step) {
+            let name = &self.definition.bound().steps()[place].name;
+            let context = self.inputs.get(&place).unwrap_or(&self.context);
+            return Some(Runnable { name, bound: &self.definition.steps()[place], context });
+        }
+        let spawned = self.spawned.iter().find(|spawned| spawned.id == step)?;
+        Some(Runnable { name: &spawned.name, bound: &spawned.bound, context: &self.context })
+    }
+
+    /// What the parents of a step yielded: as told with its claim, or as this process has just recorded it. `None` when
+    /// there is a parent that is not known.
+    pub(crate) fn parents(
+        &self,
+        step: StepId,
+        told: &[(StepId, ParentResult)],
+        recorded: &HashMap<StepId, Arc<Value>>,
+    ) -> Option<Vec<Parent>> {
+        let ids: Vec<StepId> = match self.place(step) {
+            Some(place) => {
+                let parents = self.definition.bound().parents()[place].iter().map(|place| self.template_steps[*place]);
+                parents.chain(self.joined.get(&step).into_iter().flatten().copied()).collect()
+            }
+            None => self.spawned.iter().find(|spawned| spawned.id == step)?.parents.clone(),
+        };
+        if told.iter().any(|(id, _)| !ids.contains(id)) {
+            return None;
+        }
+        ids.into_iter().map(|id| self.parent(id, told, recorded)).collect()
+    }
+
+    fn parent(
+        &self,
+        id: StepId,
+        told: &[(StepId, ParentResult)],
+        recorded: &HashMap<StepId, Arc<Value>>,
+    ) -> Option<Parent> {
+        let runnable = self.runnable(id)?;
+        let result = match told.binary_search_by_key(&id, |(id, _)| *id) {
+            Ok(place) => told[place].1.clone(),
+            Err(_) => recorded.get(&id).map_or(ParentResult::Absent, |value| ParentResult::Value(Arc::clone(value))),
+        };
+        Some(Parent {
+            name: runnable.name.clone(),
+            result,
+            place: self.place(id),
+            handler: runnable.bound.entry.handler,
+            output: runnable.bound.entry.output,
+        })
+    }
+}
+
+impl SpawnedStep {
+    fn bind(step: &StepRecord, definition: &Definition, handlers: &Handlers) -> Result<Self, BuildError> {
+        let entry = match definition.spawnable(&step.binding.handler) {
+            Some(entry) => entry.clone(),
+            None => handlers.find(&step.name, &step.binding.handler)?.clone(),
+        };
+        let bound = bind_spawned(&step.name, entry, &step.binding.config)?;
+        Ok(Self { id: step.id, name: step.name.clone(), parents: step.parents.clone(), bound })
+    }
+}
+
+fn bind_spawned(name: &StepName, entry: Entry, config: &Arc<Value>) -> Result<BoundStep, BuildError> {
+    let handler = entry
+        .make(config)
+        .map_err(|misfit| BuildError::HandlerConfig { step: name.clone(), message: misfit.to_string() })?;
+    let timeout = entry.policy.timeout_seconds.map(std::time::Duration::from_secs);
+    // A spawned step has no place in the template, so its inputs are found by key alone.
+    let inputs: Arc<[BoundInput]> = Arc::new([]);
+    Ok(BoundStep { entry, handler, config: Arc::clone(config), inputs, retry: None, timeout })
+}
+
+/// The tasks that a process remembers.
+#[derive(Default)]
+pub(crate) struct KnownTasks(HashMap<TaskId, Arc<KnownTask>>);
+
+/// Beyond that many, tasks that do not run here at the moment are forgotten: loading one again is one statement.
+const REMEMBERED: usize = 50_000;
+
+impl KnownTasks {
+    pub(crate) fn get(&self, task: TaskId) -> Option<Arc<KnownTask>> {
+        self.0.get(&task).cloned()
+    }
+
+    pub(crate) fn has(&self, task: TaskId) -> bool {
+        self.0.contains_key(&task)
+    }
+
+    pub(crate) fn insert(&mut self, task: TaskId, known: KnownTask) {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, known| Arc::strong_count(known) > 1);
+        }
+        self.0.insert(task, Arc::new(known));
+    }
+
+    pub(crate) fn forget(&mut self, task: TaskId) {
+        self.0.remove(&task);
+    }
+}

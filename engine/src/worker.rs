@@ -1,0 +1,106 @@
+//! Workers drive every task that their engine has handlers for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::inbox::Message;
+use crate::{Engine, EngineTypes, Erased, Queue};
+
+/// Drives many tasks, until it is told to stop.
+///
+/// ```text
+/// queue ── hints ──▶ run loop ── advance ──▶ storage
+///                      ▲   └── claims ──▶ handlers, at most `concurrency` at a time
+///                      └───── outcomes ──────┘   what finishes while a call is under way goes out in the next
+/// ```
+///
+/// All workers of one engine, and whoever waits for a task of it, share one run loop and its concurrency.
+pub struct Worker<T: EngineTypes = Erased> {
+    engine: Engine<T>,
+    grace: Duration,
+}
+
+impl<T: EngineTypes> Worker<T> {
+    pub(crate) const fn new(engine: Engine<T>) -> Self {
+        Self { engine, grace: Duration::from_secs(30) }
+    }
+
+    /// How long running steps may go on once it stops; half a minute by default. Then they are cut off, and fail
+    /// retryably as `WorkerShutdown`.
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Works until `stop` is ready; then claims nothing more, and returns when what runs has been recorded.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops it as if `stop` were ready, but does not wait.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send) {
+        let shared = Arc::clone(&self.engine.shared);
+        let mut serving = Serving { engine: self.engine, grace: self.grace, stopped: false };
+        shared.post(Message::Serve);
+        tokio::select! {
+            () = stop => {}
+            () = listen(&serving.engine) => {}
+        }
+        if let Some(done) = serving.stop() {
+            // Without an answer the run loop has ended, and with it all that ran.
+            let _ = done.await;
+        }
+    }
+}
+
+/// Passes on what the queue says. Never ends.
+async fn listen<T: EngineTypes>(engine: &Engine<T>) {
+    let shared = &engine.shared;
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match shared.queue.receive(100).await {
+            Ok(delivery) => {
+                pause = Duration::from_millis(100);
+                let wakes = delivery.wakes.clone();
+                shared.post(Message::Hints(delivery.wakes));
+                for wake in wakes {
+                    if let Err(error) = shared.queue.ack(wake).await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not forget a hint");
+                    }
+                }
+                drop(delivery.busy);
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not give hints");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+            }
+        }
+    }
+}
+
+/// Stops serving when it is dropped.
+struct Serving<T: EngineTypes> {
+    engine: Engine<T>,
+    grace: Duration,
+    stopped: bool,
+}
+
+impl<T: EngineTypes> Serving<T> {
+    fn stop(&mut self) -> Option<oneshot::Receiver<()>> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return None;
+        }
+        let (done, answer) = oneshot::channel();
+        let shared = &self.engine.shared;
+        shared.inbox.post_if_alive(Message::Stop { grace: self.grace, done }, &*shared.clock);
+        Some(answer)
+    }
+}
+
+impl<T: EngineTypes> Drop for Serving<T> {
+    fn drop(&mut self) {
+        drop(self.stop());
+    }
+}
