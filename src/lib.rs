@@ -1,1 +1,34 @@
-//! A typed workflow engine.
+//! A workflow engine: tasks are DAGs of async steps, typed from end to end, kept in memory or on PostgreSQL, retried,
+//! audited, and never lost.
+//!
+//! A *task* is a run of a named, versioned workflow. Its *steps* form a graph; the engine finds the steps whose parents
+//! are done, runs their handlers, keeps every change of state as a row of an audit trail, retries with back-off, and
+//! settles the task.
+//!
+//! # Contents
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | run something now | [`prelude`], [`InMemory::in_memory`] |
+//! | put a workflow together at run time | [`Definition::builder`] |
+//! | see what became of a task | [`Task`], [`Report`] |
+//! | drive many tasks | [`Worker`] |
+//! | test hours of back-off in no time | [`SimulatedClock`], [`InMemory::simulated`] |
+//! | write a storage, queue, clock or event sink | [`Storage`], [`Queue`], [`Clock`], [`EventSink`] |
+//! | prove that your storage is right | the crate `tasker-storage`, feature `conformance` |
+
+#[cfg(feature = "memory")]
+mod memory;
+pub mod prelude;
+
+#[cfg(feature = "memory")]
+pub use memory::InMemory;
+pub use tasker_engine::*;
+#[cfg(feature = "memory")]
+pub use tasker_storage::memory::MemoryStorage;
+#[cfg(feature = "postgres")]
+pub use tasker_storage::postgres;
+
+// The macros, beside the traits of the same names.
+#[cfg(feature = "macros")]
+pub use tasker_macros::{Fail, StepHandler, Workflow, step};

@@ -325,12 +325,15 @@ impl CallClock {
         &self.clock
     }
 
-    pub(crate) async fn sleep_until(&self, until: Timestamp) {
+    /// Takes note of the sleeper at once, so that several futures of a handler fall asleep at one moment.
+    pub(crate) fn sleep_until(&self, until: Timestamp) -> impl Future<Output = ()> + Send + '_ {
         let sleep = self.clock.sleep_until(until);
-        let asleep = self.fall_asleep();
-        let woken = sleep.await;
-        drop(asleep);
-        drop(woken);
+        async move {
+            let asleep = self.fall_asleep();
+            let woken = sleep.await;
+            drop(asleep);
+            drop(woken);
+        }
     }
 
     fn fall_asleep(&self) -> Asleep<'_> {

@@ -382,6 +382,7 @@ fn bind(
     for entry in entries {
         found.push(entry.map_err(|error| errors.push(error)).ok());
     }
+    let context = context.or_else(|| found.iter().flatten().find_map(|entry| entry.context));
     check_contexts(&template, &found, context.map(|(key, _)| key), &mut errors);
     let inputs = infer_edges(&mut template, &found, &mut errors);
     let handlers = make_handlers(&template, &found, &mut errors);
@@ -419,20 +420,18 @@ fn bind(
 fn check_contexts(
     template: &Template,
     entries: &[Option<Entry>],
-    context: Option<TypeKey>,
+    workflow: Option<TypeKey>,
     errors: &mut Vec<BuildError>,
 ) {
-    let mut workflow = context;
+    let Some(workflow) = workflow else { return };
     for (step, entry) in template.step_templates.iter().zip(entries) {
-        let Some(own) = entry.as_ref().and_then(|entry| entry.context) else { continue };
-        match workflow {
-            None => workflow = Some(own),
-            Some(other) if other == own => {}
-            Some(other) => errors.push(BuildError::OtherContext {
+        let Some((own, _)) = entry.as_ref().and_then(|entry| entry.context) else { continue };
+        if own != workflow {
+            errors.push(BuildError::OtherContext {
                 step: step.name.clone(),
                 context: own.name().to_owned(),
-                workflow: other.name().to_owned(),
-            }),
+                workflow: workflow.name().to_owned(),
+            });
         }
     }
 }

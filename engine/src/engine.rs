@@ -36,8 +36,12 @@ pub struct Settings {
     pub batch_outcomes: usize,
     /// How many bytes of outcomes go into one call; 8 MiB by default.
     pub batch_bytes: usize,
+    /// How often it tells that it lives, while it holds a claim; five seconds by default.
+    pub heartbeat_interval: Duration,
     /// Who this process is; random by default.
     pub worker: WorkerId,
+    /// What people call it.
+    pub label: String,
     /// What jitter is drawn from; random by default.
     pub seed: u64,
 }
@@ -52,7 +56,9 @@ impl Default for Settings {
             poll: None,
             batch_outcomes: 500,
             batch_bytes: 8 << 20,
+            heartbeat_interval: Duration::from_secs(5),
             worker: WorkerId::random(),
+            label: String::new(),
             seed: fastrand::u64(..),
         }
     }

@@ -228,7 +228,7 @@ pub struct Entry {
     /// What it yields; `None` when any JSON.
     pub output: Option<TypeKey>,
     /// What it works on; `None` when on any context.
-    pub context: Option<TypeKey>,
+    pub context: Option<(TypeKey, Fits)>,
     /// What it needs.
     pub needs: Needs,
     /// What it says about attempts.
@@ -292,6 +292,12 @@ impl fmt::Debug for Entry {
 }
 
 /// Anything that can stand in [`DefinitionBuilder::step`](crate::DefinitionBuilder::step).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot run a step with its value as the configuration",
+    label = "not a handler whose value is its configuration",
+    note = "give a step that implements `Step` and `serde::Serialize`, whose fields become the `handler_config`; `.handler::<{Self}>(name)` adds one with the defaults of its configuration",
+    note = "or give a `handler_fn(…)`, an `Arc<dyn DynHandler>`, an `Entry`"
+)]
 pub trait IntoHandler {
     /// The handler, and its configuration.
     ///
@@ -402,6 +408,7 @@ impl Resources {
 }
 
 /// One attempt of one step: what its handler is given.
+#[derive(Clone)]
 pub struct Call {
     pub(crate) task: TaskId,
     pub(crate) step: StepId,
@@ -543,8 +550,8 @@ impl Call {
 
     /// Sleeps by the engine's clock: on a simulated one, no time at all. Not durable; for that see
     /// [`StepError::snooze`].
-    pub async fn sleep(&self, duration: Duration) {
-        self.clock.sleep_until(self.now() + duration).await;
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + '_ {
+        self.clock.sleep_until(self.now() + duration)
     }
 
     /// Adds a step to the task, which waits for this one; the steps that take all outputs of its handler wait for it.
@@ -553,13 +560,18 @@ impl Call {
     /// # Errors
     /// When the name was asked for before in this attempt.
     pub fn spawn(&self, request: SpawnRequest) -> StepResult<()> {
-        let mut spawned = self.spawned.lock().expect("nothing panics while it adds a step");
-        if spawned.iter().any(|other| other.name == request.name) {
-            return Err(StepError::permanent(format!("step `{}` was spawned twice", request.name)));
-        }
-        spawned.push(request);
-        Ok(())
+        ask_for(&self.spawned, request)
     }
+}
+
+/// Adds a step to those asked for.
+pub(crate) fn ask_for(spawned: &Spawning, request: SpawnRequest) -> StepResult<()> {
+    let mut spawned = spawned.lock().expect("nothing panics while it adds a step");
+    if spawned.iter().any(|other| other.name == request.name) {
+        return Err(StepError::permanent(format!("step `{}` was spawned twice", request.name)));
+    }
+    spawned.push(request);
+    Ok(())
 }
 
 fn bad_input(text: String) -> StepError {

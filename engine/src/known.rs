@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::definition::BoundStep;
 use crate::handler::BoundInput;
 use crate::{
-    BuildError, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord, TaskId, TaskRecord,
+    BuildError, Claim, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord, TaskId, TaskRecord,
 };
 
 /// One task, as far as running its steps goes. Never the truth about states.
@@ -84,6 +84,20 @@ impl KnownTask {
         }
         let spawned = self.spawned.iter().find(|spawned| spawned.id == step)?;
         Some(Runnable { name: &spawned.name, bound: &spawned.bound, context: &self.context })
+    }
+
+    /// Whether everything that a claim names is known.
+    pub(crate) fn understands(&self, claim: &Claim) -> bool {
+        let known = |step: StepId| self.place(step).is_some() || self.spawned.iter().any(|spawned| spawned.id == step);
+        let is_parent = |parent: StepId| {
+            known(parent) && (self.place(parent).is_some() || self.spawned_parents(claim.step).contains(&parent))
+        };
+        known(claim.step) && claim.parents.iter().all(|(parent, _)| is_parent(*parent))
+    }
+
+    fn spawned_parents(&self, step: StepId) -> &[StepId] {
+        let of_spawned = || self.spawned.iter().find(|spawned| spawned.id == step).map(|spawned| &spawned.parents);
+        self.joined.get(&step).or_else(of_spawned).map_or(&[], Vec::as_slice)
     }
 
     /// What the parents of a step yielded: as told with its claim, or as this process has just recorded it. `None` when

@@ -12,6 +12,7 @@ mod diagram;
 mod engine;
 mod error;
 mod events;
+mod face;
 mod handler;
 mod ids;
 mod inbox;
@@ -38,6 +39,10 @@ pub use error::{
     TIMEOUT, WORKER_SHUTDOWN,
 };
 pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents};
+pub use face::{
+    Argument, Config, Context, Input, LinkedWorkflow, Lists, Output, Outputs, Part, Payload, Readable, Spawn, State, Step,
+    StepContext, Workflow,
+};
 pub use handler::{
     Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
     Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode, fits, handler_fn,
@@ -54,3 +59,15 @@ pub use template::{
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use worker::Worker;
+
+/// What generated code names. No part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::face::*;
+    pub use crate::{
+        BuildErrors, Definition, DefinitionBuilder, Entry, Fail, Misfit, Place, Policy, StepError, StepResult,
+    };
+    pub use inventory;
+    pub use serde;
+    pub use serde_json::Value;
+}

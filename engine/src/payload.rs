@@ -2,11 +2,12 @@
 //!
 //! Every backend checks and normalises alike, so that a value read back is the same whatever stored it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
-use crate::{ErrorReport, NOT_RECORDABLE, Outcome, OutcomeKind, RetryAdvice};
+use crate::{ErrorReport, NOT_RECORDABLE, Outcome, OutcomeKind, RetryAdvice, SpawnedStep};
 
 /// How large a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,10 +204,7 @@ impl Outcome {
             OutcomeKind::Completed(value) => match check(value, limits) {
                 Ok(()) => {
                     *value = normalised(value);
-                    self.spawned
-                        .iter()
-                        .find_map(|step| check(&step.config, limits).err())
-                        .map(|error| error.to_string())
+                    spawn_fault(&self.spawned, limits)
                 }
                 Err(error) => Some(error.to_string()),
             },
@@ -228,6 +226,41 @@ impl Outcome {
         self.spawned.clear();
         self.kind = OutcomeKind::Failed { error: error.clone(), retry: RetryAdvice::Never };
         error
+    }
+}
+
+/// Why these steps cannot be added, as far as that can be said without their task.
+fn spawn_fault(spawned: &[SpawnedStep], limits: &Limits) -> Option<String> {
+    let mut earlier = BTreeSet::new();
+    spawned.iter().find_map(|step| {
+        let fault = step.fault(limits).or_else(|| {
+            let unknown = step.after.iter().find(|parent| !earlier.contains(parent))?;
+            Some(format!("`{}` is to wait for `{unknown}`, which was not spawned before it", step.name))
+        });
+        fault.or_else(|| (!earlier.insert(&step.name)).then(|| format!("`{}` is spawned twice", step.name)))
+    })
+}
+
+impl SpawnedStep {
+    fn fault(&self, limits: &Limits) -> Option<String> {
+        for (what, text, max) in [("name", self.name.as_str(), 128), ("handler", &self.handler, 255)] {
+            let length = text.chars().count();
+            if length > max {
+                return Some(format!(
+                    "the {what} of a spawned step has {length} characters, at most {max} are allowed"
+                ));
+            }
+            if text.contains('\0') || text.trim().is_empty() {
+                return Some(format!("the {what} of a spawned step is blank or contains U+0000"));
+            }
+        }
+        if self.retry_limit == 0 {
+            return Some(format!(
+                "`{}` has a retry limit of 0: it counts attempts, so it must be at least 1",
+                self.name
+            ));
+        }
+        check(&self.config, limits).err().map(|error| error.to_string())
     }
 }
 

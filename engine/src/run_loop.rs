@@ -18,7 +18,7 @@ use crate::handler::Spawning;
 use crate::inbox::{Finished, Message, Watched};
 use crate::known::KnownTask;
 use crate::{
-    Advance, Busy, Call, Claim, Clock, Due, DynClock, EngineError, EngineTypes, ErrorReport, Event, EventName, EventSink,
+    Advance, Beat, Busy, Call, Claim, Clock, Due, DynClock, EngineError, EngineTypes, ErrorReport, Event, EventName, EventSink,
     Handled, HandlerRoom, Outcome, OutcomeKind, Progress, Recording, RetryAdvice, Room, Settled, StepId, Storage,
     StorageError, TaskId, TaskState, Timestamp, Token, TransitionId, WORKER_SHUTDOWN, Wake, payload,
 };
@@ -47,6 +47,11 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     /// When the storage is asked for due wakes; only while serving.
     ask_at: Option<Timestamp>,
     stopping: Vec<Stopping>,
+    /// When the next sign of life is due; `None` while there is nothing to keep alive.
+    beat_at: Option<Timestamp>,
+    /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
+    /// not name them hands them back.
+    beat_until: Timestamp,
     attempts: u64,
 }
 
@@ -96,6 +101,8 @@ impl<T: EngineTypes> RunLoop<T> {
             serving: 0,
             ask_at: None,
             stopping: vec![],
+            beat_at: None,
+            beat_until: Timestamp::EPOCH,
             attempts: 0,
         }
     }
@@ -104,13 +111,17 @@ impl<T: EngineTypes> RunLoop<T> {
         loop {
             self.read_messages();
             self.look_at_the_clock();
-            if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
+            if self.beat_at.is_some_and(|at| at <= self.shared.clock.now()) {
+                self.beat().await;
+            } else if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
                 self.advance().await;
             } else if self.ask_at.is_some_and(|at| at <= self.shared.clock.now()) && self.room() > 0 {
                 self.ask_for_due().await;
-            } else if self.has_nothing_to_wait_for() && self.shared.inbox.close() {
-                return;
             } else {
+                self.rest();
+                if self.has_nothing_to_wait_for() && self.shared.inbox.close() {
+                    return;
+                }
                 self.wait().await;
             }
         }
@@ -285,7 +296,8 @@ impl<T: EngineTypes> RunLoop<T> {
     }
 
     fn has_nothing_to_wait_for(&self) -> bool {
-        self.serving == 0 && self.running.is_empty() && self.waiting.is_empty() && self.stopping.is_empty()
+        self.beat_at.is_none()
+            && self.serving == 0 && self.running.is_empty() && self.waiting.is_empty() && self.stopping.is_empty()
     }
 
     /// Until a message comes or the next moment of interest.
@@ -298,7 +310,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let stops = self.stopping.iter().map(|stopping| stopping.until);
         let has_room = self.room() > 0;
         let timer = self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
-        let next = timer.chain(passes).chain(stops).min();
+        let next = timer.chain(passes).chain(stops).chain(self.beat_at).min();
         let busy = self.busy.take().unwrap_or_else(|| clock.busy());
         // The clock knows its sleeper before the guard is given up.
         let sleep = next.map(|moment| clock.sleep_until(moment));
@@ -312,6 +324,41 @@ impl<T: EngineTypes> RunLoop<T> {
             },
         };
         self.busy = Some(busy);
+    }
+
+    /// Whoever holds nothing need not tell that he lives.
+    fn rest(&mut self) {
+        if self.running.is_empty() && self.beat_at.is_some() && self.shared.clock.now() >= self.beat_until {
+            self.beat_at = None;
+        }
+    }
+
+    /// Tells that this worker lives, and what it holds.
+    async fn beat(&mut self) {
+        let now = self.shared.clock.now();
+        let interval = self.shared.settings.heartbeat_interval;
+        let held = self.running.keys().copied().chain(self.finished.iter().map(|finished| finished.outcome.token));
+        let beat = Beat {
+            worker: self.shared.settings.worker,
+            label: self.shared.settings.label.clone(),
+            held: held.collect(),
+            hand_back_before: now - interval,
+            now,
+        };
+        match self.shared.storage.beat(beat).await {
+            Ok(handed_back) if !handed_back.is_empty() => {
+                tracing::info!(claims = handed_back.len(), "handed back claims whose reply was lost");
+                self.wanted.extend(self.waiting.keys());
+                self.ask_at = self.ask_at.map(|_| now);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not take a sign of life");
+                self.beat_until = self.beat_until.max(now + 3 * interval);
+            }
+        }
+        let goes_on = !self.running.is_empty() || now < self.beat_until;
+        self.beat_at = goes_on.then(|| now + interval);
     }
 
     /// Asks the storage for what other processes, or an earlier life of this one, left to do.
@@ -409,6 +456,10 @@ impl<T: EngineTypes> RunLoop<T> {
             }
             match self.call(&batch).await {
                 Ok(progress) => self.take_progress(&batch, progress).await,
+                Err(error) if error.is_transient() => {
+                    tracing::error!(outcomes = batch.outcomes.len(), "stopped before the storage came back; another worker will be given these steps");
+                    self.stopping.iter_mut().for_each(|stopping| stopping.tokens.clear());
+                }
                 Err(error) => batches.extend(self.smaller(batch, error)),
             }
         }
@@ -427,14 +478,28 @@ impl<T: EngineTypes> RunLoop<T> {
             match self.shared.storage.advance(call).await {
                 Err(error) if error.is_transient() => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the storage is not available; trying again");
+                    let interval = self.shared.settings.heartbeat_interval;
+                    self.beat_until = self.shared.clock.now() + 3 * interval;
+                    self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
                     let sleep = self.shared.clock.sleep_until(self.shared.clock.now() + pause);
                     drop(self.busy.take());
                     self.busy = Some(sleep.await);
                     pause = (pause * 2).min(STORAGE_RETRY.1);
+                    self.read_messages();
+                    if self.gives_up() {
+                        return Err(error);
+                    }
                 }
                 answer => return answer,
             }
         }
+    }
+
+    /// Whether nobody is left who would wait for the storage: all workers stop, and their grace is over.
+    fn gives_up(&self) -> bool {
+        let now = self.shared.clock.now();
+        let over = |stopping: &Stopping| stopping.until <= now;
+        self.serving == 0 && self.waiting.is_empty() && !self.stopping.is_empty() && self.stopping.iter().all(over)
     }
 
     fn smaller(&mut self, mut batch: Batch, error: StorageError) -> Vec<Batch> {
@@ -480,7 +545,7 @@ impl<T: EngineTypes> RunLoop<T> {
             self.shared.events.publish(&events(batch, &progress, self.shared.clock.now()));
         }
         let outputs = outputs(batch, &progress);
-        self.get_to_know_changed(batch, &progress, &outputs).await;
+        self.get_to_know_changed(batch, &progress).await;
         for stopping in &mut self.stopping {
             for outcome in &batch.outcomes {
                 stopping.tokens.remove(&outcome.token);
@@ -492,18 +557,11 @@ impl<T: EngineTypes> RunLoop<T> {
     }
 
     /// Loads again the tasks that got steps which are not known here.
-    async fn get_to_know_changed(
-        &self,
-        batch: &Batch,
-        progress: &[Progress],
-        outputs: &HashMap<StepId, Arc<Value>>,
-    ) {
+    async fn get_to_know_changed(&self, batch: &Batch, progress: &[Progress]) {
         let spawned = batch.outcomes.iter().filter(|outcome| !outcome.spawned.is_empty()).map(|outcome| outcome.task);
         let unknown = progress.iter().filter(|task| {
             let known = self.shared.known().get(task.task);
-            let understood = |claim: &Claim| {
-                known.as_ref().is_some_and(|known| known.parents(claim.step, &claim.parents, outputs).is_some())
-            };
+            let understood = |claim: &Claim| known.as_ref().is_some_and(|known| known.understands(claim));
             !task.claims.iter().all(understood)
         });
         let tasks: BTreeSet<_> = spawned.chain(unknown.map(|task| task.task)).collect();
@@ -522,8 +580,12 @@ impl<T: EngineTypes> RunLoop<T> {
         let task = progress.task;
         let claimed = !progress.claims.is_empty();
         let known = self.shared.known().get(task);
+        // A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded.
+        let repeated = progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded);
         for claim in progress.claims {
-            self.start(task, known.as_ref(), claim, outputs);
+            if !(repeated && self.holds(claim.token)) {
+                self.start(task, known.as_ref(), claim, outputs);
+            }
         }
         if progress.gone {
             self.shared.known().forget(task);
@@ -594,9 +656,6 @@ impl<T: EngineTypes> RunLoop<T> {
     }
 
     fn start(&mut self, task: TaskId, known: Option<&Arc<KnownTask>>, claim: Claim, outputs: &HashMap<StepId, Arc<Value>>) {
-        if self.running.contains_key(&claim.token) {
-            return;
-        }
         let parents = known.and_then(|known| known.parents(claim.step, &claim.parents, outputs));
         let runnable = known.and_then(|known| known.runnable(claim.step));
         let (Some(known), Some(runnable), Some(parents)) = (known, runnable, parents) else {
@@ -640,6 +699,13 @@ impl<T: EngineTypes> RunLoop<T> {
         });
         self.running.insert(token, Running { task, step, attempt: number, abort: handle.abort_handle() });
         *self.running_of.entry(task).or_default() += 1;
+        if self.beat_at.is_none() {
+            self.beat_at = Some(self.shared.clock.now() + self.shared.settings.heartbeat_interval);
+        }
+    }
+
+    fn holds(&self, token: Token) -> bool {
+        self.running.contains_key(&token) || self.finished.iter().any(|finished| finished.outcome.token == token)
     }
 
     fn hand_back(&mut self, task: TaskId, claim: &Claim) {

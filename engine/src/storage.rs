@@ -227,6 +227,14 @@ pub struct ErrorReport {
     pub code: Option<String>,
 }
 
+impl ErrorReport {
+    /// What a rescue records.
+    pub fn worker_lost() -> Self {
+        let message = "the worker that ran the step has stopped beating".to_owned();
+        Self { class: WORKER_LOST.to_owned(), message, code: None }
+    }
+}
+
 /// What a failed attempt says about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAdvice {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -558,7 +558,8 @@ fn cycles(template: &Template, children: &[Vec<usize>]) -> Vec<BuildError> {
     for (from, to) in pairs {
         graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
     }
-    let knots = tarjan_scc(&graph).into_iter().filter(|knot| knot.len() > 1);
+    // Not Tarjan's algorithm, which petgraph has recurse: a long chain would exhaust the stack of a worker thread.
+    let knots = kosaraju_scc(&graph).into_iter().filter(|knot| knot.len() > 1);
     let knots = knots.map(|knot| knot.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
     knots
         .map(|knot| {

@@ -1,0 +1,466 @@
+//! The graph of a derived workflow, judged by the compiler.
+//!
+//! Every handler has a constant id, every argument a constant tree of the ids it takes. The derive lists the steps of a
+//! workflow as [`Node`]s and, with the span of each step, panics in a constant if [`check_step`] has a complaint. What
+//! is judged here is judged again by `build()`; where they could differ, this side stays silent.
+//!
+//! Two rules keep it fast and readable: ids are compared as hashes, since constant evaluation of a comparison of texts
+//! costs seconds at 200 steps; and the panic stands in the emitted constant, lest rustc print a note for each of our
+//! frames.
+
+use std::marker::PhantomData;
+
+use super::step::Declared;
+
+/// What tells handlers apart while compiling.
+#[derive(Clone, Copy, Debug)]
+pub struct HandlerId {
+    type_name: &'static str,
+    hash: u64,
+    /// Several types may share the id, so that nothing can be said of how many there are.
+    generic: bool,
+}
+
+impl HandlerId {
+    /// Of the type of that name at that place.
+    pub const fn new(module: &str, type_name: &'static str, line: u32, column: u32, generic: bool) -> Self {
+        let place = ((line as u64) << 32) | column as u64;
+        let hash = hash(type_name, hash(module, place));
+        Self { type_name, hash, generic }
+    }
+}
+
+/// FNV-1a of a text, from a start.
+pub const fn hash(text: &str, start: u64) -> u64 {
+    let bytes = text.as_bytes();
+    let mut hash = start ^ 0xcbf2_9ce4_8422_2325;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// Takes the output of the step that `P` runs.
+#[derive(Debug)]
+pub struct OutputOf<P>(PhantomData<fn() -> P>);
+
+/// Takes the output of the step that `P` runs, if there is one.
+#[derive(Debug)]
+pub struct MaybeOf<P>(PhantomData<fn() -> P>);
+
+/// Takes the outputs of all steps that `P` runs.
+#[derive(Debug)]
+pub struct AllOf<P>(PhantomData<fn() -> P>);
+
+/// Which steps' outputs something takes: `()`, [`OutputOf`], [`MaybeOf`], [`AllOf`], or a pair of such.
+pub trait DependencyTree {
+    /// The same as a value.
+    const TREE: Tree;
+}
+
+/// See [`DependencyTree`].
+#[derive(Clone, Copy, Debug)]
+pub enum Tree {
+    /// Of none.
+    Nothing,
+    /// Of exactly one step that this handler runs.
+    One(HandlerId),
+    /// Of at most one.
+    Maybe(HandlerId),
+    /// Of all.
+    All(HandlerId),
+    /// Both.
+    Both(&'static Tree, &'static Tree),
+}
+
+impl DependencyTree for () {
+    const TREE: Tree = Tree::Nothing;
+}
+impl<P: Declared> DependencyTree for OutputOf<P> {
+    const TREE: Tree = Tree::One(P::ID);
+}
+impl<P: Declared> DependencyTree for MaybeOf<P> {
+    const TREE: Tree = Tree::Maybe(P::ID);
+}
+impl<P: Declared> DependencyTree for AllOf<P> {
+    const TREE: Tree = Tree::All(P::ID);
+}
+impl<A: DependencyTree, B: DependencyTree> DependencyTree for (A, B) {
+    const TREE: Tree = Tree::Both(&A::TREE, &B::TREE);
+}
+
+/// A step of a derived workflow.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: &'static str,
+    /// Of the name.
+    pub name_hash: u64,
+    /// How the derive writes it: the name when it has one of its own, else the handler.
+    pub says: &'static str,
+    /// What runs it.
+    pub handler: HandlerId,
+    /// What it takes.
+    pub takes: &'static Tree,
+    /// The places of the steps that it waits for besides.
+    pub after: &'static [usize],
+    /// Whether a request may pass over it.
+    pub skippable: bool,
+}
+
+/// Something is wrong with the step at that place.
+#[derive(Debug)]
+pub struct Problem {
+    /// Which step.
+    pub place: usize,
+    /// What is wrong, and what to write.
+    pub text: Text,
+}
+
+/// What there is to say about one step, with a cycle if that is reported here.
+#[doc(hidden)]
+pub const fn judge<const N: usize>(
+    steps: &[Node; N],
+    cycle: &Option<Problem>,
+    place: usize,
+    workflow: &str,
+) -> Option<Text> {
+    match cycle {
+        Some(problem) if problem.place == place => Some(problem.text),
+        _ => check_step(steps, place, workflow),
+    }
+}
+
+/// The first thing that is wrong with one step: its name, or what it takes.
+pub const fn check_step<const N: usize>(steps: &[Node; N], place: usize, workflow: &str) -> Option<Text> {
+    let step = &steps[place];
+    let mut earlier = 0;
+    while earlier < place {
+        if steps[earlier].name_hash == step.name_hash {
+            let text = Text::new().add("two steps are named `").add(step.name);
+            return Some(text.add("`; give one another name: `other_name = ").add(step.handler.type_name).add("`"));
+        }
+        earlier += 1;
+    }
+    check_tree(steps, place, step.takes, workflow)
+}
+
+const fn check_tree<const N: usize>(
+    steps: &[Node; N],
+    place: usize,
+    takes: &Tree,
+    workflow: &str,
+) -> Option<Text> {
+    match takes {
+        Tree::Nothing | Tree::All(_) => None,
+        Tree::Both(first, second) => match check_tree(steps, place, first, workflow) {
+            None => check_tree(steps, place, second, workflow),
+            found => found,
+        },
+        Tree::One(handler) => match parents(steps, place, handler) {
+            Found::None => Some(missing(&steps[place], handler, workflow)),
+            Found::One(parent) if steps[parent].skippable => Some(skippable(&steps[place], &steps[parent])),
+            Found::One(_) => None,
+            Found::Several(first, second) => ambiguous(&steps[place], &steps[first], &steps[second]),
+        },
+        Tree::Maybe(handler) => match parents(steps, place, handler) {
+            Found::None | Found::One(_) => None,
+            Found::Several(first, second) => ambiguous(&steps[place], &steps[first], &steps[second]),
+        },
+    }
+}
+
+enum Found {
+    None,
+    One(usize),
+    Several(usize, usize),
+}
+
+/// The steps that an input takes: of those named by `after` the ones that the handler runs; when there are none, all
+/// but the step itself.
+const fn parents<const N: usize>(steps: &[Node; N], place: usize, handler: &HandlerId) -> Found {
+    let after = steps[place].after;
+    let mut found = Found::None;
+    let mut at = 0;
+    while at < after.len() {
+        found = found.and(steps, after[at], handler);
+        at += 1;
+    }
+    if !matches!(found, Found::None) {
+        return found;
+    }
+    let mut other = 0;
+    while other < N {
+        if other != place {
+            found = found.and(steps, other, handler);
+        }
+        other += 1;
+    }
+    found
+}
+
+impl Found {
+    const fn and<const N: usize>(self, steps: &[Node; N], place: usize, handler: &HandlerId) -> Self {
+        if steps[place].handler.hash != handler.hash {
+            return self;
+        }
+        match self {
+            Self::None => Self::One(place),
+            Self::One(first) if first != place => Self::Several(first, place),
+            found => found,
+        }
+    }
+}
+
+const fn missing(step: &Node, handler: &HandlerId, workflow: &str) -> Text {
+    let text = Text::new().add("`").add(step.says);
+    if step.handler.hash == handler.hash {
+        return text.add("` waits for itself: it takes the output of `").add(handler.type_name).add("`");
+    }
+    let text = text.add("` waits for `").add(handler.type_name).add("`, which is not a step of `").add(workflow);
+    text.add("`; add it: `steps(").add(handler.type_name).add(", …)`")
+}
+
+const fn skippable(step: &Node, parent: &Node) -> Text {
+    let text = Text::new().add("`").add(step.says).add("` takes the output of `").add(parent.says);
+    let text = text.add("`, which may be skipped; take `Option<Output<").add(parent.handler.type_name);
+    text.add(">>` instead")
+}
+
+const fn ambiguous(step: &Node, first: &Node, second: &Node) -> Option<Text> {
+    if first.handler.generic {
+        return None;
+    }
+    let handler = first.handler.type_name;
+    let text = Text::new().add("`").add(step.says).add("` takes the output of `").add(handler).add("`, which runs `");
+    let text = text.add(first.name).add("` and `").add(second.name).add("`; say which: `").add(step.says);
+    let text = text.add(" after(").add(first.says).add(")`, or take `Outputs<").add(handler);
+    Some(text.add(">`"))
+}
+
+/// Steps that wait for each other, reported at one of them.
+pub const fn find_cycle<const N: usize>(steps: &[Node; N]) -> Option<Problem> {
+    let mut search = Search { steps, seen: [Seen::Never; N], path: [0; N] };
+    let mut place = 0;
+    while place < N {
+        if let Some(problem) = search.visit(place, 0) {
+            return Some(problem);
+        }
+        place += 1;
+    }
+    None
+}
+
+#[derive(Clone, Copy)]
+enum Seen {
+    Never,
+    OnThePath,
+    Done,
+}
+
+/// A walk from steps to their parents.
+struct Search<'a, const N: usize> {
+    steps: &'a [Node; N],
+    seen: [Seen; N],
+    path: [usize; N],
+}
+
+impl<const N: usize> Search<'_, N> {
+    const fn visit(&mut self, place: usize, depth: usize) -> Option<Problem> {
+        match self.seen[place] {
+            Seen::Done => return None,
+            Seen::OnThePath => return Some(self.cycle(place, depth)),
+            Seen::Never => {}
+        }
+        self.seen[place] = Seen::OnThePath;
+        self.path[depth] = place;
+        let after = self.steps[place].after;
+        let mut at = 0;
+        while at < after.len() {
+            if let Some(problem) = self.visit(after[at], depth + 1) {
+                return Some(problem);
+            }
+            at += 1;
+        }
+        if let Some(problem) = self.visit_tree(place, self.steps[place].takes, depth + 1) {
+            return Some(problem);
+        }
+        self.seen[place] = Seen::Done;
+        None
+    }
+
+    const fn visit_tree(&mut self, place: usize, takes: &Tree, depth: usize) -> Option<Problem> {
+        match takes {
+            Tree::Nothing => None,
+            Tree::Both(first, second) => match self.visit_tree(place, first, depth) {
+                None => self.visit_tree(place, second, depth),
+                found => found,
+            },
+            // A number that is wrong is reported where it is checked.
+            Tree::One(handler) | Tree::Maybe(handler) => match parents(self.steps, place, handler) {
+                Found::One(parent) => self.visit(parent, depth),
+                Found::None | Found::Several(..) => None,
+            },
+            Tree::All(handler) => self.visit_all(place, handler, depth),
+        }
+    }
+
+    /// Where `after` names any of them, it names all that are meant.
+    const fn visit_all(&mut self, place: usize, handler: &HandlerId, depth: usize) -> Option<Problem> {
+        let after = self.steps[place].after;
+        let mut at = 0;
+        while at < after.len() {
+            if self.steps[after[at]].handler.hash == handler.hash {
+                return None;
+            }
+            at += 1;
+        }
+        if handler.generic {
+            return None;
+        }
+        let mut other = 0;
+        while other < N {
+            if other != place
+                && self.steps[other].handler.hash == handler.hash
+                && let Some(problem) = self.visit(other, depth)
+            {
+                return Some(problem);
+            }
+            other += 1;
+        }
+        None
+    }
+
+    /// Told in the direction of the work: from a step to those that wait for it.
+    const fn cycle(&self, place: usize, depth: usize) -> Problem {
+        let mut text = Text::new().add("steps wait for each other: `").add(self.steps[place].says);
+        let mut at = depth;
+        while at > 0 {
+            at -= 1;
+            text = text.add("` → `").add(self.steps[self.path[at]].says);
+            if self.path[at] == place {
+                break;
+            }
+        }
+        Problem { place, text: text.add("`") }
+    }
+}
+
+const ROOM: usize = 512;
+
+/// A text that is put together while compiling; what does not fit is cut off.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    bytes: [u8; ROOM],
+    length: usize,
+}
+
+impl Text {
+    const fn new() -> Self {
+        Self { bytes: [0; ROOM], length: 0 }
+    }
+
+    const fn add(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut at = 0;
+        while at < text.len() && self.length < ROOM {
+            self.bytes[self.length] = text[at];
+            self.length += 1;
+            at += 1;
+        }
+        self
+    }
+
+    /// The text.
+    pub const fn as_str(&self) -> &str {
+        let written = self.bytes.split_at(self.length).0;
+        match std::str::from_utf8(written) {
+            Ok(text) => text,
+            Err(cut) => match std::str::from_utf8(written.split_at(cut.valid_up_to()).0) {
+                Ok(text) => text,
+                Err(_) => "the workflow is not valid",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: HandlerId = HandlerId::new("shop", "A", 1, 1, false);
+    const B: HandlerId = HandlerId::new("shop", "B", 2, 1, false);
+
+    const fn node(name: &'static str, handler: HandlerId, takes: &'static Tree) -> Node {
+        Node { name, name_hash: hash(name, 0), says: name, handler, takes, after: &[], skippable: false }
+    }
+
+    const fn complaint<const N: usize>(steps: &[Node; N], place: usize) -> Option<Text> {
+        check_step(steps, place, "Checkout")
+    }
+
+    fn said(text: Option<Text>) -> String {
+        text.expect("a complaint").as_str().to_owned()
+    }
+
+    #[test]
+    fn a_missing_parent_is_named_with_its_waiter() {
+        let steps = [node("b", B, &Tree::One(A))];
+        let text = "`b` waits for `A`, which is not a step of `Checkout`; add it: `steps(A, …)`";
+        assert_eq!(said(complaint(&steps, 0)), text);
+        let steps = [node("a", A, &Tree::One(A))];
+        assert_eq!(said(complaint(&steps, 0)), "`a` waits for itself: it takes the output of `A`");
+    }
+
+    #[test]
+    fn a_doubled_name_is_reported_at_the_second() {
+        let steps = [node("a", A, &Tree::Nothing), node("a", A, &Tree::Nothing)];
+        assert!(complaint(&steps, 0).is_none());
+        let text = "two steps are named `a`; give one another name: `other_name = A`";
+        assert_eq!(said(complaint(&steps, 1)), text);
+    }
+
+    #[test]
+    fn two_producers_are_ambiguous_unless_one_is_named() {
+        let twice = |after| {
+            let (first, second) = (node("a1", A, &Tree::Nothing), node("a2", A, &Tree::Nothing));
+            [first, second, Node { after, ..node("b", B, &Tree::One(A)) }]
+        };
+        let text = "`b` takes the output of `A`, which runs `a1` and `a2`; say which: `b after(a1)`, or take `Outputs<A>`";
+        assert_eq!(said(complaint(&twice(&[]), 2)), text);
+        assert!(complaint(&twice(&[1]), 2).is_none());
+        assert!(complaint(&twice(&[0, 1]), 2).is_some());
+    }
+
+    #[test]
+    fn a_parent_that_may_be_skipped_has_to_be_taken_as_an_option() {
+        let steps = |takes| [Node { skippable: true, ..node("a", A, &Tree::Nothing) }, node("b", B, takes)];
+        let text = "`b` takes the output of `a`, which may be skipped; take `Option<Output<A>>` instead";
+        assert_eq!(said(complaint(&steps(&Tree::One(A)), 1)), text);
+        assert!(complaint(&steps(&Tree::Maybe(A)), 1).is_none());
+    }
+
+    #[test]
+    fn a_cycle_is_told_in_the_direction_of_the_work() {
+        for takes in [&Tree::One(B), &Tree::Maybe(B), &Tree::All(B)] {
+            let steps = [node("a", A, takes), node("b", B, &Tree::One(A))];
+            let problem = find_cycle(&steps).expect("a cycle");
+            assert_eq!(problem.text.as_str(), "steps wait for each other: `a` → `b` → `a`");
+            assert_eq!(problem.place, 0);
+        }
+        let steps = [node("a", A, &Tree::Nothing), Node { after: &[1], ..node("b", B, &Tree::One(A)) }];
+        assert_eq!(find_cycle(&steps).expect("a cycle").place, 1);
+        assert!(find_cycle(&[node("a", A, &Tree::Nothing), node("b", B, &Tree::All(A))]).is_none());
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let mut text = Text::new().add("x");
+        for _ in 0..200 {
+            text = text.add("→");
+        }
+        assert_eq!(text.as_str().chars().count(), 1 + (ROOM - 1) / 3);
+    }
+}

@@ -1,0 +1,321 @@
+//! Typed handlers, and the one adapter that erases them.
+
+use std::any::type_name;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::argument::{Argument, Arguments, Output, Outputs, Readable, Spawn, State};
+use super::context::{ContextRule, Payload};
+use super::graph::HandlerId;
+use crate::handler::decode;
+use crate::{
+    Call, DefinitionBuilder, DynHandler, Entry, Handlers, IntoHandler, Misfit, Place, Policy, ResultExt,
+    StepName, StepResult, TypeKey,
+};
+
+/// What a handler says about itself. Written by `#[step]` and `#[derive(StepHandler)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not declared as a step",
+    label = "not declared as a step",
+    note = "write `#[step]` on an async function and use the CamelCase type it makes, or `#[derive(StepHandler)]` on `{Self}`"
+)]
+pub trait Declared: Sized + Send + Sync + 'static {
+    /// The name under which templates find it.
+    const NAME: &'static str;
+    /// What tells it apart while compiling.
+    const ID: HandlerId;
+    /// Where it stands.
+    const PLACE: Place;
+    /// What it says about attempts.
+    const POLICY: Policy;
+
+    /// What it takes.
+    type Arguments: Arguments;
+
+    /// Makes it from its `handler_config`.
+    ///
+    /// # Errors
+    /// When the configuration does not fit.
+    fn from_config(config: &Value) -> Result<Self, Misfit>;
+}
+
+/// A handler, typed. `#[step]` writes it; implement it yourself, beside `#[derive(StepHandler)]`, for the hooks and for
+/// generic handlers.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tasker::prelude::*;
+/// # #[derive(Serialize, Deserialize)] struct Order { cents: u64 }
+/// # #[step] async fn price_cart(order: Context<Order>) -> StepResult<u64> { Ok(order.cents) }
+///
+/// /// Its fields are the step's `handler_config`.
+/// #[derive(StepHandler, Serialize, Deserialize)]
+/// #[step(retry_limit = 5, depends_on(PriceCart))]
+/// struct ChargeCard {
+///     gateway: String,
+/// }
+///
+/// impl Step for ChargeCard {
+///     type Context = Order;
+///     type Output = String;
+///
+///     async fn process(&self, step: &StepContext<Self>) -> StepResult<String> {
+///         let cents = step.output_of::<PriceCart>()?;
+///         Ok(format!("{cents} cents by {}", self.gateway))
+///     }
+/// }
+///
+/// #[derive(Workflow)]
+/// #[workflow(context = Order, steps(PriceCart, charge = ChargeCard { gateway: "visa".into() }))]
+/// struct Checkout;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let report = Engine::in_memory().start::<Checkout>(Order { cents: 7 }).await?.finished().await?;
+/// assert_eq!(report.output::<ChargeCard>()?, "7 cents by visa");
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a step",
+    label = "not a step",
+    note = "name the CamelCase type that `#[step]` makes of a function, or write `impl Step for {Self}` beside `#[derive(StepHandler)]`"
+)]
+pub trait Step: Declared {
+    /// As what [`StepContext::context`] reads the context; any JSON for a step that is a function.
+    type Context: Payload;
+    /// What it yields.
+    type Output: Payload;
+
+    /// Does the work of one attempt.
+    ///
+    /// # Errors
+    /// Says by its [`StepError`](crate::StepError) whether there may be another attempt.
+    fn process(&self, step: &StepContext<Self>) -> impl Future<Output = StepResult<Self::Output>> + Send;
+
+    /// What is stored of the output; the output itself by default. Whoever takes the output reads what is stored.
+    ///
+    /// # Errors
+    /// As those of [`process`](Self::process).
+    fn process_results(&self, step: &StepContext<Self>, output: Self::Output) -> StepResult<Value> {
+        let _ = step;
+        serde_json::to_value(output).permanent()
+    }
+
+    /// What is linked. It stands here so that a derive without `impl Step` is one error.
+    #[doc(hidden)]
+    const ENTRY: fn() -> Entry = Entry::of::<Self>;
+}
+
+/// Declares that a step waits for the one that `P` runs, and reads its output.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` reads the output of `{P}` without waiting for it",
+    label = "`{P}` is not a declared dependency of `{Self}`",
+    note = "declare it: `#[step(depends_on({P}))]` on `{Self}`"
+)]
+pub trait DependsOn<P> {}
+
+/// Declares that a step reads the output of the one that `P` runs, if it has any.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` reads the output of `{P}` without waiting for it",
+    label = "`{P}` is not a declared, optional dependency of `{Self}`",
+    note = "declare it: `#[step(optional({P}))]` on `{Self}`"
+)]
+pub trait MayDependOn<P> {}
+
+/// Declares that a step reads the outputs of all steps that `P` runs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` reads the outputs of `{P}` without waiting for them",
+    label = "`{P}` is not among the declared dependencies of `{Self}`",
+    note = "declare it: `#[step(all({P}))]` on `{Self}`"
+)]
+pub trait DependsOnAll<P> {}
+
+/// Declares that a step takes a shared resource.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` takes the shared resource `{T}` without saying so",
+    label = "`{T}` is not declared as a resource of `{Self}`",
+    note = "declare it: `#[step(state({T}))]` on `{Self}`, so that an engine without one refuses the workflow at once"
+)]
+pub trait Uses<T> {}
+
+/// Declares that a step may add steps that `P` runs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` adds steps of `{P}` without saying so",
+    label = "`{P}` is not declared as a handler whose steps `{Self}` adds",
+    note = "declare it: `#[step(spawns({P}))]` on `{Self}`"
+)]
+pub trait Spawns<P> {}
+
+/// What [`Step::process`] is given: the attempt, and what the step declared. Derefs to the [`Call`].
+pub struct StepContext<S> {
+    call: Call,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S> Deref for StepContext<S> {
+    type Target = Call;
+    fn deref(&self) -> &Call {
+        &self.call
+    }
+}
+
+impl<S> std::fmt::Debug for StepContext<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StepContext<{}>(step {})", type_name::<S>(), self.call.step())
+    }
+}
+
+impl<S: Step> StepContext<S> {
+    /// What the workflow works on.
+    ///
+    /// # Errors
+    /// Permanent, with the path, when it does not fit.
+    pub fn context(&self) -> StepResult<S::Context> {
+        self.call.context()
+    }
+
+    /// The output of the step that `P` runs.
+    ///
+    /// # Errors
+    /// Permanent, when it has none, or it does not fit.
+    pub fn output_of<P: Step>(&self) -> StepResult<P::Output>
+    where
+        S: DependsOn<P>,
+    {
+        Output::<P>::extract(&self.call).map(|output| output.0)
+    }
+
+    /// The output of the step that `P` runs; `None` when it has none.
+    ///
+    /// # Errors
+    /// Permanent, when it does not fit.
+    pub fn optional_output_of<P: Step>(&self) -> StepResult<Option<P::Output>>
+    where
+        S: MayDependOn<P>,
+    {
+        Option::<Output<P>>::extract(&self.call).map(|output| output.map(|output| output.0))
+    }
+
+    /// The outputs of all steps that `P` runs.
+    ///
+    /// # Errors
+    /// Permanent, when one does not fit.
+    pub fn outputs_of<P: Step>(&self) -> StepResult<Outputs<P>>
+    where
+        S: DependsOnAll<P>,
+    {
+        Outputs::extract(&self.call)
+    }
+
+    /// A shared resource of the engine.
+    ///
+    /// # Errors
+    /// Permanent, when this process has none.
+    pub fn state<T: Send + Sync + 'static>(&self) -> StepResult<State<T>>
+    where
+        S: Uses<T>,
+    {
+        State::extract(&self.call)
+    }
+
+    /// Adds steps to the task.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn spawn<P: Step + Serialize>(&self) -> StepResult<Spawn<P>>
+    where
+        S: Spawns<P>,
+    {
+        Spawn::extract(&self.call)
+    }
+
+    /// All that it declared.
+    #[doc(hidden)]
+    pub fn arguments(&self) -> StepResult<S::Arguments> {
+        S::Arguments::extract(&self.call)
+    }
+}
+
+/// The one adapter between typed and erased handlers.
+struct Typed<H>(H);
+
+#[async_trait]
+impl<H: Step> DynHandler for Typed<H> {
+    async fn call(&self, call: Call) -> StepResult<Value> {
+        let step = StepContext { call, of: PhantomData };
+        let output = self.0.process(&step).await?;
+        self.0.process_results(&step, output)
+    }
+}
+
+impl Entry {
+    /// A typed handler with all that it declares.
+    pub fn of<H: Step>() -> Self {
+        let mut entry = Self::new(H::NAME, |config| Ok(Arc::new(Typed(H::from_config(config)?))));
+        entry.place = Some(H::PLACE);
+        entry.handler = Some(TypeKey::of::<H>());
+        entry.output = Some(TypeKey::of::<H::Output>());
+        entry.context = <H::Arguments as Arguments>::On::need();
+        entry.policy = H::POLICY;
+        H::Arguments::declare(&mut entry.needs);
+        entry
+    }
+}
+
+/// A typed handler as a value: its fields become the `handler_config`.
+impl<H: Step + Serialize> IntoHandler for H {
+    fn into_handler(self, _: &StepName) -> Result<(Entry, Value), String> {
+        let config = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        Ok((Entry::of::<H>(), config))
+    }
+}
+
+impl DefinitionBuilder {
+    /// Adds a step that a typed handler runs with the defaults of its configuration.
+    #[must_use]
+    pub fn handler<H: Step>(self, name: impl Into<StepName>) -> Self {
+        self.step(name, Entry::of::<H>())
+    }
+}
+
+impl Handlers {
+    /// Adds a typed handler; for a generic one, which cannot be linked, this is the only way.
+    ///
+    /// ```
+    /// use tasker::prelude::*;
+    /// # #[step] async fn price_cart() -> StepResult<u64> { Ok(1) }
+    /// let handlers = Handlers::new().with::<PriceCart>();
+    /// assert_eq!(handlers.names().map(|name| name.as_str()).collect::<Vec<_>>(), ["price_cart"]);
+    /// ```
+    #[must_use]
+    pub fn with<H: Step>(mut self) -> Self {
+        self.insert_entry(Entry::of::<H>());
+        self
+    }
+}
+
+/// Makes a handler of its configuration; of the defaults of its fields when there is none.
+///
+/// # Errors
+/// When the configuration does not fit.
+#[doc(hidden)]
+pub fn config_of<H: Readable>(config: &Value) -> Result<H, Misfit> {
+    decode_config(config)
+}
+
+/// Without a configuration, null is tried first (for `()` and `Option`), then no field at all (for `#[serde(default)]`).
+pub(super) fn decode_config<T: Readable>(config: &Value) -> Result<T, Misfit> {
+    match decode(config) {
+        Err(_) if config.is_null() => decode(&Value::Object(serde_json::Map::new())),
+        decoded => decoded,
+    }
+}
+
+/// Refuses a future that cannot move between threads, where the caller's span is.
+#[doc(hidden)]
+pub fn sendable<F: Future + Send>(future: F) -> F {
+    future
+}

@@ -1,0 +1,196 @@
+//! What may run comes out: steps are judged, and claimed while there is room.
+
+use std::collections::{BTreeMap, HashSet};
+
+use tasker_engine::decide::{Readiness, readiness};
+use tasker_engine::{
+    Claim, HandlerName, HandlerRoom, ParentResult, PhaseMark, Room, StepId, StepState, TaskState, Timestamp,
+    Token,
+};
+
+use super::advance::Wave;
+use super::rows::{Note, Place};
+use super::task::{Pen, Task};
+use super::work::looked;
+
+/// What is left of a worker's room.
+pub(super) struct RoomLeft {
+    total: usize,
+    pub(super) per_task: Option<usize>,
+    /// Every handler when absent.
+    handlers: Option<BTreeMap<HandlerName, usize>>,
+}
+
+impl From<Room> for RoomLeft {
+    fn from(room: Room) -> Self {
+        let handlers = match room.handlers {
+            HandlerRoom::Every => None,
+            HandlerRoom::Only(handlers) => Some(handlers),
+        };
+        Self { total: room.total, per_task: room.per_task, handlers }
+    }
+}
+
+/// Whether a worker takes a step.
+enum Taken {
+    Yes,
+    /// Not now.
+    Full,
+    /// It never will.
+    NoHandler,
+}
+
+impl RoomLeft {
+    fn take(&mut self, handler: &HandlerName) -> Taken {
+        let of_handler = match &mut self.handlers {
+            None => None,
+            Some(handlers) => match handlers.get_mut(handler) {
+                None => return Taken::NoHandler,
+                left => left,
+            },
+        };
+        if self.total == 0 || of_handler.as_ref().is_some_and(|left| **left == 0) {
+            return Taken::Full;
+        }
+        self.total -= 1;
+        if let Some(left) = of_handler {
+            *left -= 1;
+        }
+        Taken::Yes
+    }
+}
+
+/// When the task is to be looked at again, as far as it was judged.
+#[derive(Default)]
+pub(super) struct NextLook {
+    pub(super) due: Option<Timestamp>,
+    /// Some step is left over only because this worker has no handler for it.
+    pub(super) parked: bool,
+}
+
+impl NextLook {
+    fn no_later_than(&mut self, due: Timestamp) {
+        self.due = Some(self.due.map_or(due, |had| had.min(due)));
+    }
+}
+
+impl Wave<'_, '_> {
+    /// Judges what may have become ready, in full or as far as this call changed it, and claims it in order.
+    pub(super) fn claim_ready(&mut self, in_full: bool) {
+        if in_full {
+            self.task.cancel_below_cancelled(self.pen);
+            if self.task.tally.movable > 0 {
+                (0..self.task.steps.len()).for_each(|place| self.look_at(place));
+            }
+            return;
+        }
+        let mut freed = std::mem::take(self.pen.freed);
+        freed.sort_unstable();
+        freed.dedup();
+        freed.iter().for_each(|place| self.look_at(*place));
+        *self.pen.freed = freed;
+        // What just failed or sleeps is not claimed again at once, but its moment is known.
+        for place in std::mem::take(&mut self.tried) {
+            match self.judge(place) {
+                Readiness::Ready => self.next.no_later_than(self.pen.now),
+                Readiness::WaitingUntil(moment) => self.next.no_later_than(moment),
+                _ => {}
+            }
+        }
+    }
+
+    fn judge(&self, place: usize) -> Readiness {
+        looked();
+        readiness(&self.task.facts(place), self.task.steps[place].waits_for == 0, self.pen.now)
+    }
+
+    fn look_at(&mut self, place: usize) {
+        match self.judge(place) {
+            Readiness::WaitingUntil(moment) => self.next.no_later_than(moment),
+            Readiness::Ready if !self.is_at_limit() => {
+                match self.call.room.take(self.task.graph.handler(place)) {
+                    Taken::Yes => self.claim(place),
+                    Taken::Full => self.next.no_later_than(self.pen.now),
+                    Taken::NoHandler => self.next.parked = true,
+                }
+            }
+            // Ready, but left over by the task's own limit: what runs there will move it.
+            _ => {}
+        }
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.limit.is_some_and(|limit| self.task.tally.running >= limit)
+    }
+
+    fn claim(&mut self, place: usize) {
+        if self.task.state() == TaskState::Pending {
+            self.progress.started = Some(self.task.begin(self.pen));
+        }
+        let (token, attempt) = self.task.claim_step(self.pen, place, self.call.worker);
+        let parents = self.task.parent_results(place, self.since);
+        let step = self.task.graph.id(place);
+        self.progress.claims.push(Claim { token, step, attempt, parents });
+    }
+
+    /// Tells again of the claims that the worker holds on the task, but for those that it brings outcomes of.
+    pub(super) fn tell_claims_again(&mut self) {
+        let worker = self.call.worker;
+        let brought: HashSet<_> = self.call.outcomes.iter().map(|outcome| outcome.token).collect();
+        let task = &*self.task;
+        let held =
+            task.claims_that(usize::MAX, |claim| claim.worker == worker && !brought.contains(&claim.token));
+        let told = held.iter().map(|claim| Claim {
+            token: claim.token,
+            step: task.graph.id(claim.place),
+            attempt: task.steps[claim.place].attempts,
+            parents: task.parent_results(claim.place, task.trail.end()),
+        });
+        self.progress.claims.extend(told);
+    }
+}
+
+impl Task {
+    fn claim_step(
+        &mut self,
+        pen: &mut Pen<'_>,
+        place: usize,
+        worker: tasker_engine::WorkerId,
+    ) -> (Token, u32) {
+        let attempt = self.steps[place].attempts + 1;
+        if self.steps[place].state == StepState::Error {
+            self.move_step(pen, place, StepState::Pending, Note::Retried { attempt }, |_| {});
+        }
+        let now = pen.now;
+        let row =
+            self.move_step(pen, place, StepState::InProgress, Note::Claimed { attempt, worker }, |step| {
+                step.attempts = attempt;
+                step.last_attempted_at = Some(now);
+            });
+        (Token(row.0), attempt)
+    }
+
+    /// What the parents of a step yielded, but for those that were completed since: whoever brought their outcomes has
+    /// what they yielded.
+    fn parent_results(&self, place: usize, since: Place) -> Vec<(StepId, ParentResult)> {
+        let parents = self.graph.parents(place).iter().copied();
+        let told = parents.filter(|parent| {
+            looked();
+            let step = &self.steps[*parent];
+            step.state != StepState::Complete || step.latest.is_none_or(|row| row < since)
+        });
+        told.map(|parent| (self.graph.id(parent), self.result_of(parent))).collect()
+    }
+
+    fn result_of(&self, place: usize) -> ParentResult {
+        let given = self.steps[place].results.clone().map_or(ParentResult::Absent, ParentResult::Value);
+        match self.latest(place) {
+            Some(row) if row.to == StepState::ResolvedManually => match row.note.mark() {
+                Some(PhaseMark::Skipped) => ParentResult::Skipped,
+                _ if row.note.results_given() => given,
+                _ => ParentResult::Absent,
+            },
+            _ => given,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Operators' acts: decided by [`plan_intervention`] on the task as it stands, and carried out to the letter.
+
+use tasker_engine::decide::{Plan, StepMove, plan_intervention};
+use tasker_engine::{
+    Detail, Intervened, Intervention, StepId, StepState, StorageError, TaskState, TransitionId, payload,
+};
+
+use super::rows::Note;
+use super::store::Store;
+use super::task::{Pen, Task};
+
+impl Store {
+    pub(super) fn intervene(&mut self, act: &Intervention) -> Result<Intervened, StorageError> {
+        act.check(&self.limits)?;
+        let task = self.find(act.task).ok_or(StorageError::UnknownTask(act.task))?;
+        let plan = match plan_intervention(&task.record(Detail::Graph), act) {
+            Ok(plan) => plan,
+            Err(not) => return Ok(Intervened::Not(not)),
+        };
+        let moved = self.touch(act.task, act.now, |task, pen| task.carry_out(pen, plan));
+        moved.ok_or(StorageError::UnknownTask(act.task))
+    }
+}
+
+impl Task {
+    fn carry_out(&mut self, pen: &mut Pen<'_>, plan: Plan) -> Intervened {
+        let mut steps: Vec<_> = plan.steps.into_iter().map(|step| self.carry_out_step(pen, step)).collect();
+        steps.sort_unstable_by_key(|(step, _, _)| *step);
+        let moves = plan.task.into_iter();
+        let rows: Vec<(TaskState, TransitionId)> = moves
+            .map(|row| (row.to, self.move_task(pen, row.to, Note::Written(Box::new(row.metadata)))))
+            .collect();
+        if plan.wake {
+            self.wake.set(pen.now);
+        } else {
+            self.wake.clear();
+        }
+        Intervened::Moved { task: self.state(), steps, rows }
+    }
+
+    fn carry_out_step(&mut self, pen: &mut Pen<'_>, row: StepMove) -> (StepId, StepState, TransitionId) {
+        let place = self.graph.place(row.step).expect("a plan moves steps of the task that it was made for");
+        let note = Note::Written(Box::new(row.metadata));
+        let id = self.move_step(pen, place, row.to, note, |step| {
+            step.attempts = row.attempts.unwrap_or(step.attempts);
+            step.retryable = row.retryable.unwrap_or(step.retryable);
+            if let Some(results) = &row.results {
+                step.results = Some(payload::normalised(results));
+            }
+        });
+        (row.step, row.to, id)
+    }
+}

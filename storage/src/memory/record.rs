@@ -1,0 +1,170 @@
+//! What finished goes in: the fence, then the rows and columns of each outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tasker_engine::{
+    Outcome, OutcomeKind, Recorded, Recording, RetryAdvice, StepState, Timestamp, Token, TransitionId,
+    payload,
+};
+
+use super::advance::Wave;
+use super::rows::{Failed, Note, Place, as_written};
+use super::task::{Pen, Task};
+
+/// Whether an outcome counts.
+enum Fence {
+    /// Its claim is the current one of the step at that place.
+    Current(usize),
+    /// It was recorded by that row.
+    Recorded(Place),
+    Stale,
+}
+
+impl Wave<'_, '_> {
+    /// Records the outcomes of the task; `own` are their places in the call. Says whether one of them was recorded by an
+    /// earlier call: then the reply of that may have been lost.
+    pub(super) fn record(&mut self, own: &[usize]) -> bool {
+        let mut repeated = false;
+        for place in own {
+            let outcome = &mut self.call.outcomes[*place];
+            let how = match self.task.fence(outcome) {
+                Fence::Current(step) => {
+                    let how = self.task.record_outcome(self.pen, step, outcome, &self.call.limits);
+                    if !matches!(outcome.kind, OutcomeKind::Completed(_)) {
+                        self.tried.push(step);
+                    }
+                    how
+                }
+                Fence::Recorded(by) => {
+                    repeated |= by < self.since;
+                    Recording::AlreadyRecorded
+                }
+                Fence::Stale => Recording::Stale,
+            };
+            self.progress.recorded.push(Recorded { token: outcome.token, how });
+        }
+        repeated
+    }
+}
+
+impl Task {
+    fn fence(&self, outcome: &Outcome) -> Fence {
+        let Some(step) = self.graph.place(outcome.step) else { return Fence::Stale };
+        match self.claim(step) {
+            Some((token, _)) if token == outcome.token => Fence::Current(step),
+            _ => self.recorded_under(step, outcome.token).map_or(Fence::Stale, Fence::Recorded),
+        }
+    }
+
+    /// The row that recorded an outcome of that claim. It comes after the claim's own, whose id is the token.
+    fn recorded_under(&self, step: usize, claim: Token) -> Option<Place> {
+        let mut next = self.steps[step].latest;
+        while let Some(place) = next {
+            let row = self.trail.step(place);
+            if row.id.0 <= claim.0 {
+                return None;
+            }
+            if row.note.claim() == Some(claim) {
+                return Some(place);
+            }
+            next = self.trail.before(place);
+        }
+        None
+    }
+
+    fn record_outcome(
+        &mut self,
+        pen: &mut Pen<'_>,
+        step: usize,
+        outcome: &mut Outcome,
+        limits: &payload::Limits,
+    ) -> Recording {
+        let fault = outcome.make_recordable(limits).or_else(|| {
+            let fault = self.check_spawned(step, &outcome.spawned).err()?;
+            Some(outcome.fail_as_not_recordable(&fault.to_string()))
+        });
+        let row = self.write_outcome(pen, step, outcome);
+        fault.map_or(Recording::Recorded(row), |error| Recording::NotRecordable(row, error))
+    }
+
+    fn write_outcome(&mut self, pen: &mut Pen<'_>, step: usize, outcome: &Outcome) -> TransitionId {
+        let Outcome { token: claim, attempt, duration, .. } = *outcome;
+        match &outcome.kind {
+            OutcomeKind::Completed(value) => {
+                let note = Note::Completed { claim, attempt, duration };
+                let row = self.move_step(pen, step, StepState::Complete, note, |step| {
+                    step.results = Some(Arc::clone(value));
+                });
+                self.spawn(pen, step, &outcome.spawned);
+                row
+            }
+            OutcomeKind::Failed { error, retry } => {
+                let before = &self.steps[step];
+                let failed = Failed {
+                    claim,
+                    attempt,
+                    duration,
+                    error: error.clone(),
+                    retry: *retry,
+                    retryable: before.retryable,
+                    retry_limit: before.retry_limit,
+                    now: pen.now,
+                    until: asked_until(*retry, pen.now),
+                };
+                self.fail(pen, step, failed, Note::Failed)
+            }
+            OutcomeKind::HandBack => self.take_back(pen, step, Note::HandedBack { claim }),
+            OutcomeKind::Snooze { until } => {
+                let governs = as_written(*until).is_some();
+                self.take_back(pen, step, Note::Snoozed { claim, until: *until, governs })
+            }
+        }
+    }
+
+    /// The attempt does not count.
+    fn take_back(&mut self, pen: &mut Pen<'_>, step: usize, note: Note) -> TransitionId {
+        self.move_step(pen, step, StepState::Pending, note, |step| step.attempts -= 1)
+    }
+
+    /// The attempt counts, and its error is added to what the step has for results.
+    pub(super) fn fail(
+        &mut self,
+        pen: &mut Pen<'_>,
+        step: usize,
+        failed: Failed,
+        note: impl FnOnce(Box<Failed>) -> Note,
+    ) -> TransitionId {
+        let results = with_error(self.steps[step].results.as_deref(), &failed);
+        let retry = failed.retry;
+        self.move_step(pen, step, StepState::Error, note(Box::new(failed)), |step| {
+            step.results = Some(results.into());
+            step.retryable &= retry != RetryAdvice::Never;
+            step.backoff_request_seconds = match retry {
+                RetryAdvice::After(wait) => Some(whole_seconds(wait)),
+                RetryAdvice::Default | RetryAdvice::Never => None,
+            };
+        })
+    }
+}
+
+fn asked_until(retry: RetryAdvice, now: Timestamp) -> Option<Timestamp> {
+    match retry {
+        RetryAdvice::After(wait) => as_written(now + wait),
+        RetryAdvice::Default | RetryAdvice::Never => None,
+    }
+}
+
+fn with_error(results: Option<&Value>, failed: &Failed) -> Value {
+    let mut merged = results.and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    merged.insert("error".into(), failed.error.message.clone().into());
+    merged.insert("error_class".into(), failed.error.class.clone().into());
+    Value::Object(merged)
+}
+
+/// Rounded up, as a column of PostgreSQL's `integer` can hold it.
+fn whole_seconds(wait: Duration) -> i32 {
+    let seconds = wait.saturating_add(Duration::from_nanos(999_999_999)).as_secs();
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}

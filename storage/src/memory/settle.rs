@@ -1,0 +1,84 @@
+//! The end of a wave: what stands below a cancelled step ends with it, a task with nothing left to do settles, and the
+//! wake is written.
+
+use tasker_engine::decide::{Verdict, settlement};
+use tasker_engine::{Settled, StepState, TaskState};
+
+use super::advance::Wave;
+use super::rows::Note;
+use super::task::{Pen, Task};
+use super::work::looked;
+
+impl Wave<'_, '_> {
+    /// Settles the task if nothing is left to do.
+    pub(super) fn settle(&mut self) {
+        let Some(verdict) = settlement(&self.task.tally) else { return };
+        let state = verdict.state();
+        if state == TaskState::Complete && self.task.state() == TaskState::Pending {
+            self.progress.started = Some(self.task.begin(self.pen));
+        }
+        let note = match verdict {
+            Verdict::Error => Note::TaskFailed { blocked: self.task.blocked() },
+            _ => Note::TaskSettled(verdict),
+        };
+        let by = self.task.move_task(self.pen, state, note);
+        self.progress.settled = Some(Settled { state, by: Some(by) });
+    }
+
+    /// Writes the wake of a task that is open and not paused.
+    pub(super) fn write_wake(&mut self, wanted: bool) {
+        let wake = &mut self.task.wake;
+        let parked = self.next.parked.then(|| wake.parked_until(self.pen.now));
+        let Some(due) = self.next.due.into_iter().chain(parked).min() else {
+            if wanted {
+                wake.clear();
+            }
+            return;
+        };
+        if !wanted && wake.due().is_some_and(|had| had <= due) {
+            return;
+        }
+        if parked == Some(due) {
+            wake.park(due);
+        } else {
+            wake.set(due);
+        }
+        self.progress.next_wake = Some(due);
+    }
+}
+
+impl Task {
+    /// The names of the steps that may never run again by themselves.
+    fn blocked(&self) -> Box<[tasker_engine::StepName]> {
+        let blocked = (0..self.steps.len()).filter(|place| {
+            looked();
+            self.steps[*place].is_blocked()
+        });
+        blocked.map(|place| self.graph.name(place).clone()).collect()
+    }
+
+    /// Cancels what is not settled below cancelled steps. Whoever cancels a step cancels what hangs on it in the same
+    /// call, so there is something to do only where a task came into being otherwise.
+    pub(super) fn cancel_below_cancelled(&mut self, pen: &mut Pen<'_>) {
+        if self.tally.cancelled == 0 {
+            return;
+        }
+        let mut below = vec![false; self.steps.len()];
+        let cancelled =
+            (0..self.steps.len()).filter(|place| self.steps[*place].state == StepState::Cancelled);
+        let mut frontier: Vec<_> = cancelled.collect();
+        while let Some(place) = frontier.pop() {
+            for child in self.graph.children(place) {
+                looked();
+                if !std::mem::replace(&mut below[*child], true) {
+                    frontier.push(*child);
+                }
+            }
+        }
+        for place in (0..below.len()).filter(|place| below[*place]) {
+            if !self.steps[place].state.is_settled() {
+                self.move_step(pen, place, StepState::Cancelled, Note::BelowCancelled, |_| {});
+            }
+        }
+    }
+}

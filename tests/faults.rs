@@ -1,0 +1,230 @@
+//! A storage that fails, before or after it has done its work, and a queue that loses, doubles and delays: they cost
+//! time, and change nothing else.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tasker::prelude::*;
+use tasker::{
+    Advance, Beat, BoundTemplate, Creation, Delivery, Detail, Due, Enqueue, EngineTypes, Intervened, Intervention,
+    MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress, Queue, QueueError, Request, Rescue, Rescued, Settings,
+    StepState, Storage, StorageError, Swept, TaskId, TaskRecord, TaskState, Timestamp, Token, Wake, WorkerId,
+};
+
+/// Fails one call in `odds`, half of the times after the effect.
+struct Faulty {
+    inner: MemoryStorage,
+    random: Mutex<fastrand::Rng>,
+    odds: u32,
+}
+
+enum Fault {
+    None,
+    Before,
+    After,
+}
+
+fn gone() -> StorageError {
+    StorageError::Unavailable("the connection was lost".into())
+}
+
+impl Faulty {
+    fn fault(&self) -> Fault {
+        let mut random = self.random.lock().unwrap();
+        match random.u32(..self.odds) {
+            0 if random.bool() => Fault::Before,
+            0 => Fault::After,
+            _ => Fault::None,
+        }
+    }
+
+    async fn call<A: Send>(&self, answer: impl Future<Output = Result<A, StorageError>> + Send) -> Result<A, StorageError> {
+        match self.fault() {
+            Fault::None => answer.await,
+            Fault::Before => Err(gone()),
+            Fault::After => answer.await.and_then(|_| Err(gone())),
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Storage for Faulty {
+    async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
+        self.inner.learn(definitions, now).await
+    }
+    async fn create(&self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<Creation>, StorageError> {
+        self.inner.create(tasks, now).await
+    }
+    async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
+        self.call(self.inner.advance(call)).await
+    }
+    async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
+        self.inner.intervene(act).await
+    }
+    async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
+        self.call(self.inner.beat(beat)).await
+    }
+    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
+        self.call(self.inner.rescue(rescue)).await
+    }
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
+        self.call(self.inner.due(now, limit)).await
+    }
+    async fn sweep(&self, now: Timestamp, after: Option<TaskId>, limit: usize) -> Result<Swept, StorageError> {
+        self.call(self.inner.sweep(now, after, limit)).await
+    }
+    async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
+        match detail {
+            Detail::Graph => self.call(self.inner.load(tasks, detail)).await,
+            // Reports are read by the test itself.
+            Detail::Audit => self.inner.load(tasks, detail).await,
+        }
+    }
+}
+
+/// Loses a third of the hints, doubles another, and says of some that they are due later.
+struct Odd {
+    inner: MemoryQueue,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Enqueue for Odd {
+    async fn enqueue(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        let odd: Vec<Wake> = {
+            let mut random = self.random.lock().unwrap();
+            let mut odd = |wake: &Wake| match random.u32(..3) {
+                0 => vec![],
+                1 => vec![*wake, *wake],
+                _ => vec![Wake { due: wake.due + Duration::from_secs(7), ..*wake }],
+            };
+            wakes.iter().flat_map(&mut odd).collect()
+        };
+        self.inner.enqueue(&odd).await
+    }
+}
+
+impl Queue for Odd {
+    async fn receive(&self, limit: usize) -> Result<Delivery, QueueError> {
+        self.inner.receive(limit).await
+    }
+    async fn ack(&self, wake: Wake) -> Result<(), QueueError> {
+        self.inner.ack(wake).await
+    }
+}
+
+struct Unreliable;
+impl EngineTypes for Unreliable {
+    type Storage = Faulty;
+    type Queue = Odd;
+    type Clock = SimulatedClock;
+    type Events = NoEvents;
+}
+
+fn engine(seed: u64, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine<Unreliable> {
+    let random = |more| Mutex::new(fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(more)));
+    let parts = Parts {
+        storage: Faulty { inner: storage.clone(), random: random(1), odds: 4 },
+        queue: Odd { inner: MemoryQueue::new(Arc::new(clock.clone())), random: random(2) },
+        clock: clock.clone(),
+        events: NoEvents,
+    };
+    let settings = Settings {
+        worker: WorkerId::numbered(u128::from(seed)),
+        seed,
+        concurrency: 3,
+        poll: Some(Duration::from_secs(5)),
+        ..Settings::default()
+    };
+    Engine::new(parts, settings)
+}
+
+/// How often each step of each task ran to its end.
+type Ledger = Arc<Mutex<HashMap<(TaskId, String), u32>>>;
+
+fn workflow(ledger: &Ledger) -> Definition {
+    let mut builder = Definition::builder("tests", "unreliable", "1.0.0");
+    for (name, parents, failures) in
+        [("a", vec![], 1), ("b", vec!["a"], 0), ("c", vec!["a"], 2), ("d", vec!["b", "c"], 0), ("e", vec!["d"], 0)]
+    {
+        let ledger = Arc::clone(ledger);
+        let step = handler_fn(move |call: Call| {
+            let ledger = Arc::clone(&ledger);
+            async move {
+                call.sleep(Duration::from_millis(30)).await;
+                if call.attempt() <= failures {
+                    return Err("not yet".into());
+                }
+                *ledger.lock().unwrap().entry((call.task(), call.name().to_string())).or_default() += 1;
+                Ok(json!(call.parents().len()))
+            }
+        });
+        builder = builder.step(name, step).after(parents);
+    }
+    builder.build().unwrap()
+}
+
+fn check(report: &Report, ledger: &Ledger) {
+    assert_eq!(report.state(), TaskState::Complete);
+    for step in report.steps() {
+        let ran = ledger.lock().unwrap().get(&(report.record().id, step.name.to_string())).copied();
+        assert_eq!(ran, Some(1), "step {} ran to its end {ran:?} times", step.name);
+        let count = |to, from| step.history.iter().filter(|row| row.to == to && row.from == Some(from)).count();
+        let claims = count(StepState::InProgress, StepState::Pending);
+        let handed_back = count(StepState::Pending, StepState::InProgress);
+        assert_eq!(u32::try_from(claims - handed_back), Ok(step.attempts), "every claim that stood is an attempt");
+        let keys: Vec<i32> = step.history.iter().map(|row| row.sort_key).collect();
+        assert!(keys.iter().zip(1..).all(|(key, place)| *key == place * 10), "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn lost_calls_and_lost_replies_lose_and_double_nothing() {
+    for seed in 0..60 {
+        let clock = SimulatedClock::new(Timestamp::EPOCH);
+        let ledger = Ledger::default();
+        let storage = MemoryStorage::new();
+        let engine = engine(seed, &storage, &clock);
+        let definition = workflow(&ledger);
+        let requests = (0..4).map(|_| Request::new(json!({}))).collect();
+        let tasks = engine.request_many(&definition, requests).await.unwrap();
+        let runs: Vec<_> =
+            tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
+        for run in runs {
+            check(&run.await.unwrap().unwrap(), &ledger);
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_workers_on_one_storage_share_the_tasks() {
+    for seed in 0..40 {
+        let clock = SimulatedClock::new(Timestamp::EPOCH);
+        let ledger = Ledger::default();
+        let storage = MemoryStorage::new();
+        let definition = workflow(&ledger);
+        let engines = [engine(seed, &storage, &clock), engine(seed + 1000, &storage, &clock)];
+        let mut ids = vec![];
+        for engine in &engines {
+            engine.learn(&definition).await.unwrap();
+            let requests = (0..3).map(|_| Request::new(json!({}))).collect();
+            let tasks = engine.request_many(&definition, requests).await.unwrap();
+            ids.extend(tasks.into_iter().map(|task| task.unwrap().id()));
+        }
+        let workers: Vec<_> = engines.iter().map(|engine| tokio::spawn(engine.worker().run_until(std::future::pending()))).collect();
+        while !all_complete(&storage, &ids).await {
+            tokio::task::yield_now().await;
+            drop(tasker::Clock::sleep_until(&clock, tasker::Clock::now(&clock) + Duration::from_secs(1)).await);
+        }
+        workers.iter().for_each(tokio::task::JoinHandle::abort);
+        for id in ids {
+            check(&engines[0].report(id).await.unwrap(), &ledger);
+        }
+    }
+}
+
+async fn all_complete(storage: &MemoryStorage, ids: &[TaskId]) -> bool {
+    let records = storage.load(ids, Detail::Graph).await.unwrap();
+    records.iter().all(|record| record.current.state == TaskState::Complete)
+}
