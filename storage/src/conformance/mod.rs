@@ -1,1 +1,85 @@
 //! The suite that defines what a storage is.
+//!
+//! A backend says how to make a fresh [`Storage`](tasker_engine::Storage) (a [`Harness`]), and one line stamps every
+//! case as a test of its own:
+//!
+//! ```
+//! # #[cfg(feature = "memory")] mod tests {
+//! use tasker_storage::conformance::Harness;
+//! # use tasker_engine::TaskId;
+//! # use tasker_storage::memory::MemoryStorage;
+//!
+//! struct Memory;
+//!
+//! impl Harness for Memory {
+//!     type Storage = MemoryStorage;
+//!     async fn storage(&self) -> MemoryStorage {
+//!         MemoryStorage::new()
+//!     }
+//!     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
+//!         storage.lose_wake(task);
+//!     }
+//! }
+//!
+//! tasker_storage::storage_conformance!(memory, Memory);
+//! # }
+//! ```
+//!
+//! Every sentence of the contract has at least one case; the head of each file says which sentences it covers. A case
+//! is an ordinary function over a [`Scene`]: a storage of its own, and words for what is done to it. It asserts variants
+//! and values, never the text of an error and never elapsed time; all times are arguments. Whatever a case loads is
+//! held to [`check`] first, so the rules of the audit trail hold in all of them.
+//!
+//! Two backends are compared by [`same_answers`]: random operations, the same answers up to a renaming of ids.
+//!
+//! # What the suite cannot reach
+//!
+//! Some sentences speak of data that no call of the contract makes; the tests of a backend cover them with rows of
+//! their own: drafts, claims that name no worker, unsettled steps below a cancelled one, blocked steps in `pending`,
+//! a null retry limit.
+
+pub mod check;
+pub mod fixture;
+mod harness;
+mod list;
+
+pub mod acts;
+pub mod claims;
+pub mod create;
+pub mod crowds;
+pub mod due;
+pub mod fence;
+pub mod identity;
+pub mod intervene;
+pub mod same;
+
+pub mod learn;
+pub mod create;
+pub mod identity;
+pub mod payload;
+pub mod fence;
+pub mod again;
+pub mod record;
+pub mod claims;
+pub mod rooms;
+pub mod wakes;
+pub mod parking;
+pub mod spawn;
+pub mod bad_spawns;
+pub mod retries;
+pub mod settle;
+pub mod intervene;
+pub mod task_acts;
+pub mod step_acts;
+pub mod beat;
+pub mod rescue;
+pub mod due;
+pub mod load;
+pub mod races;
+pub mod clashes;
+pub mod crowds;
+
+pub use fixture::Scene;
+pub use harness::{Case, Harness, failing, run};
+pub use list::{CASES, cases};
+pub use same::{agreement, same_answers};

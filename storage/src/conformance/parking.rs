@@ -1,0 +1,59 @@
+//! Covers "if they are left over only because this worker has no handler for them, it is parked", of point 6 of
+//! [`Advance`](tasker_engine::Advance), and [`HandlerRoom`](tasker_engine::HandlerRoom) where it decides that.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tasker_engine::{PARKED_FIRST, PARKED_MOST, RetryAdvice, parked_for};
+
+use super::Harness;
+use super::fixture::{Call, Scene, at, completed, failed, graph};
+
+/// A handler that is there but has no room left is not one that is missing.
+pub async fn handler_without_room_left_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+    let task = scene.start(graph("a, b").handler("a", "red").handler("b", "red")).await;
+    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("red", 1)])).await;
+    assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
+}
+
+/// "It is parked: due later, by a delay that doubles each time in a row".
+pub async fn task_without_a_handler_here_is_parked_ever_longer<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    let mut due = at(0);
+    for times in 0..9 {
+        assert_eq!(scene.wake(&task).await, Some(due));
+        let mut call = Call::wanting(&task).handlers(&[("other", 1)]);
+        call.0.now = due;
+        let progress = scene.one(call).await;
+        due = due + parked_for(times);
+        assert_eq!((progress.claims, progress.next_wake), (vec![], Some(due)), "the {times}th time");
+    }
+    assert_eq!(scene.one(Call::wanting(&task).at(600)).await.claims.len(), 1, "and is taken by one who can");
+}
+
+/// The delays of parking themselves.
+pub async fn parking_delays_double_up_to_the_longest<H: Harness>(_: Scene<H>) {
+    let seconds: Vec<_> = (0..9).map(|times| parked_for(times).as_secs()).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!((parked_for(0), parked_for(u32::MAX)), (PARKED_FIRST, PARKED_MOST));
+}
+
+/// "In a row": what was claimed meanwhile begins a new row.
+pub async fn parking_begins_anew_after_a_claim<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a -> b").await;
+    for seconds in 0..4 {
+        scene.one(Call::wanting(&task).at(seconds).handlers(&[])).await;
+    }
+    let a = scene.one(Call::wanting(&task).at(10)).await.claims.remove(0);
+    assert_eq!(scene.wake(&task).await, None);
+    let progress =
+        scene.one(Call::bringing(completed(&task, &a, json!({}))).at(20).handlers(&[("a", 1)])).await;
+    assert_eq!(progress.next_wake, Some(at(20) + PARKED_FIRST));
+}
+
+/// One step that room was short for, one without handler: not only because of the handler, so due now.
+pub async fn task_is_parked_only_when_no_room_would_have_helped<H: Harness>(scene: Scene<H>) {
+    let task = scene.start(graph("a, b, c").handler("a", "red").handler("b", "red")).await;
+    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("red", 1)])).await;
+    assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
+}

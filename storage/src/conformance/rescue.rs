@@ -1,0 +1,125 @@
+//! Covers [`Storage::rescue`](tasker_engine::Storage::rescue), sentence by sentence.
+
+use serde_json::json;
+use tasker_engine::{
+    ErrorReport, OutcomeKind, Recording, Rescued, StepState, TaskCommand, TaskState, Timestamp,
+};
+
+use super::Harness;
+use super::fixture::{Scene, at, completed, ended, graph};
+
+/// A worker that never beat, or not since then, is lost.
+pub async fn steps_of_lost_workers_fail<H: Harness>(scene: Scene<H>) {
+    for beats in [false, true] {
+        let task = scene.start("a -> b").await;
+        let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
+        if beats {
+            scene.beat(1, &[claim.token], 0, 5).await;
+        }
+        let rescued = scene.rescue(10, 100, 40).await;
+        let a = scene.step(&task, "a").await;
+        let by = a.current.transition.expect("a row");
+        assert_eq!(
+            rescued,
+            [Rescued { task: task.id, step: a.id, token: claim.token, by }],
+            "beats: {beats}"
+        );
+        assert_eq!((a.current.state, a.attempts, a.retryable), (StepState::Error, 1, true));
+        assert_eq!(a.backoff_request_seconds, None);
+        let row = &a.current.metadata;
+        assert_eq!((&row["error_class"], &row["attempt_number"]), (&json!(WORKER_LOST), &json!(1)));
+        assert_eq!((&row["retryable"], &row["retry_available"]), (&json!(true), &json!(true)));
+        assert_eq!(a.results["error_class"], json!(WORKER_LOST));
+        assert_eq!(a.history[1].at, at(40));
+        assert_eq!(scene.wake(&task).await, Some(at(42)), "woken for its next attempt");
+        assert_eq!(scene.claims_by(&task, 2, 9, 42).await[0].attempt, 2);
+        scene.act(&task, TaskCommand::Cancel { force: false }).await;
+    }
+}
+
+/// A worker that beat since then keeps its steps; so does a claim made since then.
+pub async fn steps_of_living_workers_are_left_alone<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a, b, c").await;
+    let old = scene.claims_by(&task, 1, 1, 0).await;
+    scene.claims_by(&task, 2, 1, 20).await;
+    scene.claims_by(&task, 3, 1, 10).await;
+    scene.beat(1, &[old[0].token], 0, 15).await;
+    let before = scene.task(&task).await;
+    assert_eq!(scene.rescue(10, 100, 40).await, []);
+    assert_eq!(scene.task(&task).await, before);
+}
+
+/// The claim that was rescued no longer counts, also before the step runs again.
+pub async fn outcome_of_a_rescued_claim_is_stale<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a -> b").await;
+    let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
+    scene.rescue(10, 100, 40).await;
+    let late = completed(&task, &claim, json!({}));
+    for seconds in [41, 60] {
+        let before = scene.task(&task).await;
+        assert_eq!(scene.bring_at(late.clone(), seconds).await, Recording::Stale);
+        assert_eq!(scene.task(&task).await, before);
+        scene.claims_by(&task, 2, 1, 50).await;
+    }
+}
+
+/// At the limit of attempts the step is blocked, and the task is woken now: it may have to settle.
+pub async fn rescue_of_a_last_attempt_wakes_the_task_to_settle<H: Harness>(scene: Scene<H>) {
+    for graph in [graph("a").limit("a", 1), graph("a").not_retryable("a")] {
+        let task = scene.start(graph).await;
+        scene.claims_by(&task, 1, 1, 0).await;
+        assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
+        assert_eq!(scene.wake(&task).await, Some(at(40)));
+        let row = scene.step(&task, "a").await.current.metadata;
+        assert_eq!(row["retry_available"], json!(false));
+        assert_eq!(scene.look(&task, 40).await.settled.map(|settled| settled.state), Some(TaskState::Error));
+    }
+}
+
+/// At most so many a call, ascending by task and step.
+pub async fn rescue_keeps_to_its_limit_ascending<H: Harness>(scene: Scene<H>) {
+    let tasks = scene.start_many("a, b, c", 3).await;
+    for (place, task) in tasks.iter().rev().enumerate() {
+        scene.claims_by(task, u128::try_from(place).expect("few"), 9, 0).await;
+    }
+    let all: Vec<_> =
+        tasks.iter().flat_map(|task| task.steps.iter().map(|(_, step)| (task.id, *step))).collect();
+    let mut rescued = Vec::new();
+    for expected in [4, 4, 1, 0] {
+        let part = scene.rescue(10, 4, 40).await;
+        assert_eq!(part.len(), expected);
+        rescued.extend(part.iter().map(|one| (one.task, one.step)));
+    }
+    assert_eq!(rescued, all);
+}
+
+/// What runs in a paused task is rescued too; it is not woken.
+pub async fn rescue_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    scene.claims_by(&task, 1, 1, 0).await;
+    scene.act(&task, TaskCommand::Pause).await;
+    assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
+    assert_eq!(scene.wake(&task).await, None);
+}
+
+/// Nothing lost, nothing done; and nothing twice.
+pub async fn rescue_without_lost_workers_changes_nothing<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a, b").await;
+    assert_eq!(scene.rescue(10, 100, 40).await, []);
+    scene.claims_by(&task, 1, 1, 0).await;
+    assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
+    let before = scene.task(&task).await;
+    assert_eq!(scene.rescue(10, 100, 41).await, []);
+    assert_eq!(scene.task(&task).await, before);
+}
+
+/// The wake for the next attempt of a rescued step counts only when it is the earliest.
+pub async fn rescue_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a, b").await;
+    let lost = scene.claims_by(&task, 1, 1, 0).await;
+    let sleeper = scene.claims_by(&task, 2, 1, 0).await;
+    let until: Timestamp = at(41);
+    scene.record_at(ended(&task, &sleeper[0], OutcomeKind::Snooze { until }), 1).await;
+    assert_eq!(scene.rescue(10, 100, 40).await[0].token, lost[0].token);
+    assert_eq!(scene.wake(&task).await, Some(until));
+}

@@ -1,0 +1,294 @@
+//! The memory backend, held to the suite; and the suite, held to backends with deliberate defects.
+//!
+//! A suite that nothing fails proves nothing. [`Broken`] is the memory backend with one defect in front of it, and for
+//! each defect some case must fail, among them the one that is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::sync::{Arc, Mutex};
+
+use tasker_engine::{
+    Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, Intervened, Intervention, NewTask,
+    OutcomeKind, Progress, Rescue, Rescued, RetryAdvice, Room, StepId, Storage, StorageError, Swept, TaskId,
+    TaskRecord, Timestamp, Token,
+};
+use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing};
+use tasker_storage::memory::MemoryStorage;
+
+/// Fresh storages in the memory of this process.
+struct Memory;
+
+impl Harness for Memory {
+    type Storage = MemoryStorage;
+
+    async fn storage(&self) -> MemoryStorage {
+        MemoryStorage::new()
+    }
+
+    async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
+        storage.lose_wake(task);
+    }
+}
+
+tasker_storage::storage_conformance!(memory, Memory);
+
+/// From `TASKER_SEED`, or another one each time; a failure tells it.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let given = env::var("TASKER_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| RandomState::new().hash_one(()))
+}
+
+#[test]
+fn memory_agrees_with_itself() {
+    if let Err(disagreement) = agreement(|| Memory, || Memory, 300, 40, seed()) {
+        panic!("{disagreement}");
+    }
+}
+
+#[test]
+fn every_case_is_listed_once() {
+    assert_eq!(CASES.iter().collect::<BTreeSet<_>>().len(), CASES.len());
+    let listed: Vec<_> = cases::<Memory>().iter().map(|case| case.name).collect();
+    assert_eq!(listed, CASES);
+}
+
+/// What is wrong with a [`Broken`] storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    /// Nothing: the wrapper itself is sound.
+    None,
+    /// An outcome counts under the latest claim of its step, whatever its token says.
+    NoFence,
+    /// The next wake that falls due is not told.
+    WakeForgotten,
+    /// A settled task is not told to be.
+    SettleMissed,
+    /// Every attempt is told to be the first.
+    AttemptNotCounted,
+    /// An identity is made unique before it is looked for.
+    DuplicateStored,
+    /// What a worker was given is given to the next one as well.
+    ClaimsDoubled,
+    /// A worker is given more than it has room for.
+    RoomIgnored,
+    /// A wait that was asked for is forgotten.
+    WaitForgotten,
+    /// Steps that are spawned get lost.
+    SpawnLost,
+    /// What the caller saw is not compared.
+    ConflictIgnored,
+    /// What a beat does not name stays claimed.
+    NothingHandedBack,
+    /// Lost workers stay lost.
+    NothingRescued,
+    /// Only the first outcome of a call is recorded.
+    OutcomesLost,
+    /// Parents are not told.
+    ParentsForgotten,
+    /// Tasks are loaded in the order of their ids.
+    LoadSorted,
+}
+
+/// Each defect, and a case that finds it.
+const FOUND_BY: [(Defect, &str); 15] = [
+    (Defect::NoFence, "fence::old_token_after_a_failure_and_a_reset_is_not_current"),
+    (Defect::WakeForgotten, "due::due_wakes_stand_earliest_first_and_then_by_task"),
+    (Defect::SettleMissed, "races::two_last_leaves_finishing_at_once_settle_the_task_once"),
+    (Defect::AttemptNotCounted, "retries::step_runs_as_often_as_its_limit"),
+    (Defect::DuplicateStored, "crowds::many_creates_of_one_identity_create_once"),
+    (Defect::ClaimsDoubled, "crowds::many_workers_claim_each_step_of_a_task_once"),
+    (Defect::RoomIgnored, "rooms::all_rooms_hold_at_once"),
+    (Defect::WaitForgotten, "retries::wait_that_was_asked_for_governs_alone"),
+    (Defect::SpawnLost, "races::cancel_of_a_join_against_a_spawn_before_it"),
+    (Defect::ConflictIgnored, "intervene::task_that_changed_meanwhile_is_a_conflict"),
+    (Defect::NothingHandedBack, "workers::claims_that_a_worker_does_not_name_are_handed_back"),
+    (Defect::NothingRescued, "crowds::two_rescues_at_once_rescue_each_step_once"),
+    (Defect::OutcomesLost, "payload::unrecordable_outcome_does_not_stop_the_others"),
+    (Defect::ParentsForgotten, "claims::claim_tells_what_each_parent_yielded"),
+    (Defect::LoadSorted, "load::loaded_tasks_stand_in_the_order_asked_for"),
+];
+
+#[test]
+fn wrapper_without_a_defect_fails_no_case() {
+    assert_eq!(failing(&cases(), || Breaks(Defect::None)), <[&str; 0]>::default());
+}
+
+#[test]
+fn every_defect_fails_the_case_that_is_about_it() {
+    for (defect, case) in FOUND_BY {
+        let about: Vec<_> = cases().into_iter().filter(|one| one.name == case).collect();
+        assert_eq!(failing(&about, || Breaks(defect)), [case], "{defect:?}");
+    }
+}
+
+#[test]
+fn every_defect_is_found_by_comparing_answers() {
+    for (defect, _) in FOUND_BY {
+        // A task that is loaded comes back alone, or in the order of its id.
+        if defect == Defect::LoadSorted {
+            continue;
+        }
+        let found = agreement(|| Memory, || Breaks(defect), 400, 30, seed()).expect_err("they differ");
+        assert!(found.operations.len() <= 12, "{defect:?} is shown in few operations: {found}");
+    }
+}
+
+/// Makes storages with that defect.
+struct Breaks(Defect);
+
+impl Harness for Breaks {
+    type Storage = Broken;
+
+    async fn storage(&self) -> Broken {
+        Broken { inner: MemoryStorage::new(), defect: self.0, seen: Mutex::default() }
+    }
+
+    async fn lose_wake(&self, storage: &Broken, task: TaskId) {
+        storage.inner.lose_wake(task);
+    }
+}
+
+/// The memory backend behind one defect.
+struct Broken {
+    inner: MemoryStorage,
+    defect: Defect,
+    seen: Mutex<Seen>,
+}
+
+/// What went through a [`Broken`] storage.
+#[derive(Default)]
+struct Seen {
+    /// How many tasks were to be created.
+    identities: usize,
+    /// The latest claim of each step.
+    current: BTreeMap<StepId, Token>,
+    /// The claims that the last call told, by task.
+    told: BTreeMap<TaskId, Vec<Claim>>,
+}
+
+impl Broken {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().expect("nothing panics while it holds this")
+    }
+
+    /// The call as the defect understands it.
+    fn spoilt(&self, mut call: Advance) -> Advance {
+        match self.defect {
+            Defect::NoFence => {
+                for outcome in &mut call.outcomes {
+                    outcome.token = self.seen().current.get(&outcome.step).copied().unwrap_or(outcome.token);
+                }
+            }
+            Defect::RoomIgnored => call.room = Room::of(call.room.total.max(1)),
+            Defect::WaitForgotten => {
+                for outcome in &mut call.outcomes {
+                    if let OutcomeKind::Failed { retry: retry @ RetryAdvice::After(_), .. } =
+                        &mut outcome.kind
+                    {
+                        *retry = RetryAdvice::Default;
+                    }
+                }
+            }
+            Defect::SpawnLost => call.outcomes.iter_mut().for_each(|outcome| outcome.spawned.clear()),
+            Defect::OutcomesLost => call.outcomes.truncate(1),
+            _ => {}
+        }
+        call
+    }
+
+    /// The answer as the defect tells it.
+    fn misreported(&self, progress: &mut Progress) {
+        let mut seen = self.seen();
+        for claim in &mut progress.claims {
+            seen.current.insert(claim.step, claim.token);
+            match self.defect {
+                Defect::AttemptNotCounted => claim.attempt = 1,
+                Defect::ParentsForgotten => claim.parents.clear(),
+                _ => {}
+            }
+        }
+        match self.defect {
+            Defect::SettleMissed => progress.settled = None,
+            Defect::ClaimsDoubled => {
+                let fresh = progress.claims.clone();
+                progress.claims.extend(seen.told.insert(progress.task, fresh).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Storage for Broken {
+    async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
+        self.inner.learn(definitions, now).await
+    }
+
+    async fn create(&self, mut tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<Creation>, StorageError> {
+        if self.defect == Defect::DuplicateStored {
+            for task in &mut tasks {
+                let mut seen = self.seen();
+                seen.identities += 1;
+                task.identity_hash += &format!(" {}", seen.identities);
+            }
+        }
+        self.inner.create(tasks, now).await
+    }
+
+    async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
+        let mut progress = self.inner.advance(self.spoilt(call)).await?;
+        progress.iter_mut().for_each(|progress| self.misreported(progress));
+        Ok(progress)
+    }
+
+    async fn intervene(&self, mut act: Intervention) -> Result<Intervened, StorageError> {
+        use tasker_engine::Act;
+        if self.defect == Defect::ConflictIgnored {
+            match &mut act.act {
+                Act::Task { expected, .. } => *expected = None,
+                Act::Step { expected, .. } => *expected = None,
+            }
+        }
+        self.inner.intervene(act).await
+    }
+
+    async fn beat(&self, mut beat: Beat) -> Result<Vec<Token>, StorageError> {
+        if self.defect == Defect::NothingHandedBack {
+            beat.hand_back_before = Timestamp::from_micros(i64::MIN);
+        }
+        self.inner.beat(beat).await
+    }
+
+    async fn rescue(&self, mut rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
+        if self.defect == Defect::NothingRescued {
+            rescue.lost_before = Timestamp::from_micros(i64::MIN);
+        }
+        self.inner.rescue(rescue).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
+        let mut due = self.inner.due(now, limit).await?;
+        if self.defect == Defect::WakeForgotten {
+            due.wakes.pop();
+        }
+        Ok(due)
+    }
+
+    async fn sweep(
+        &self,
+        now: Timestamp,
+        after: Option<TaskId>,
+        limit: usize,
+    ) -> Result<Swept, StorageError> {
+        self.inner.sweep(now, after, limit).await
+    }
+
+    async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
+        let mut tasks = tasks.to_vec();
+        if self.defect == Defect::LoadSorted {
+            tasks.sort();
+        }
+        self.inner.load(&tasks, detail).await
+    }
+}
