@@ -10,6 +10,8 @@
 //! | you want to | look at |
 //! |---|---|
 //! | run something now | [`prelude`], [`InMemory::in_memory`] |
+//! | keep tasks in a database | `Engine::postgres(url)`, feature `postgres` |
+//! | write steps | [`Step`], the macro `#[step]`, the guide in `docs/handlers.md` |
 //! | put a workflow together at run time | [`Definition::builder`] |
 //! | see what became of a task | [`Task`], [`Report`] |
 //! | drive many tasks | [`Worker`] |
@@ -17,15 +19,21 @@
 //! | write a storage, queue, clock or event sink | [`Storage`], [`Queue`], [`Clock`], [`EventSink`] |
 //! | prove that your storage is right | the crate `tasker-storage`, feature `conformance` |
 
+#[cfg(feature = "postgres")]
+mod durable;
 #[cfg(feature = "memory")]
 mod memory;
 pub mod prelude;
 
+#[cfg(feature = "postgres")]
+pub use durable::Postgres;
 #[cfg(feature = "memory")]
 pub use memory::InMemory;
 pub use tasker_engine::*;
 #[cfg(feature = "memory")]
 pub use tasker_storage::memory::MemoryStorage;
+#[cfg(feature = "conformance")]
+pub use tasker_storage::conformance;
 #[cfg(feature = "postgres")]
 pub use tasker_storage::postgres;
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "memory")]
 pub use crate::InMemory;
+#[cfg(feature = "postgres")]
+pub use crate::Postgres;
 pub use crate::{
     Call, Definition, Engine, EngineError, Report, ResultExt, SimulatedClock, StepError, StepResult, Task, handler_fn,
 };

@@ -8,9 +8,9 @@ use std::env;
 use std::sync::{Arc, Mutex};
 
 use tasker_engine::{
-    Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, Intervened, Intervention, NewTask,
-    OutcomeKind, Progress, Rescue, Rescued, RetryAdvice, Room, StepId, Storage, StorageError, Swept, TaskId,
-    TaskRecord, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, Intervened, Intervention, NewTask, NotMoved,
+    OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Room, StepId, Storage, StorageError,
+    Swept, TaskId, TaskRecord, Timestamp, Token,
 };
 use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing};
 use tasker_storage::memory::MemoryStorage;
@@ -100,7 +100,7 @@ const FOUND_BY: [(Defect, &str); 15] = [
     (Defect::ClaimsDoubled, "crowds::many_workers_claim_each_step_of_a_task_once"),
     (Defect::RoomIgnored, "rooms::all_rooms_hold_at_once"),
     (Defect::WaitForgotten, "retries::wait_that_was_asked_for_governs_alone"),
-    (Defect::SpawnLost, "races::cancel_of_a_join_against_a_spawn_before_it"),
+    (Defect::SpawnLost, "clashes::cancel_of_a_join_against_a_spawn_before_it"),
     (Defect::ConflictIgnored, "intervene::task_that_changed_meanwhile_is_a_conflict"),
     (Defect::NothingHandedBack, "workers::claims_that_a_worker_does_not_name_are_handed_back"),
     (Defect::NothingRescued, "crowds::two_rescues_at_once_rescue_each_step_once"),
@@ -111,14 +111,14 @@ const FOUND_BY: [(Defect, &str); 15] = [
 
 #[test]
 fn wrapper_without_a_defect_fails_no_case() {
-    assert_eq!(failing(&cases(), || Breaks(Defect::None)), <[&str; 0]>::default());
+    assert_eq!(failing(&cases(), || breaks(Defect::None)), <[&str; 0]>::default());
 }
 
 #[test]
 fn every_defect_fails_the_case_that_is_about_it() {
     for (defect, case) in FOUND_BY {
         let about: Vec<_> = cases().into_iter().filter(|one| one.name == case).collect();
-        assert_eq!(failing(&about, || Breaks(defect)), [case], "{defect:?}");
+        assert_eq!(failing(&about, || breaks(defect)), [case], "{defect:?}");
     }
 }
 
@@ -129,19 +129,66 @@ fn every_defect_is_found_by_comparing_answers() {
         if defect == Defect::LoadSorted {
             continue;
         }
-        let found = agreement(|| Memory, || Breaks(defect), 400, 30, seed()).expect_err("they differ");
+        let found = agreement(|| Memory, || breaks(defect), 400, 30, seed()).expect_err("they differ");
         assert!(found.operations.len() <= 12, "{defect:?} is shown in few operations: {found}");
     }
 }
 
+/// Random sequences that never come to what matters would compare nothing.
+#[test]
+fn random_sequences_meet_every_kind_of_answer() {
+    let tally = Tally::default();
+    let counted = || Breaks { defect: Defect::None, tally: tally.clone() };
+    agreement(counted, || Memory, 200, 40, seed()).expect("they agree");
+    let tally = tally.lock().expect("nothing panics while it holds this");
+    for kind in KINDS {
+        let met = tally.get(kind).copied().unwrap_or_default();
+        assert!(met >= 10, "{kind} is met {met} times: {tally:#?}");
+    }
+}
+
+/// What random sequences are to meet.
+const KINDS: [&str; 20] = [
+    "already_recorded",
+    "already_there",
+    "begun",
+    "cancelled",
+    "claim",
+    "complete",
+    "created",
+    "due",
+    "duplicate",
+    "error",
+    "handed_back",
+    "moved",
+    "not_recordable",
+    "recorded",
+    "refused",
+    "rescued",
+    "resolved_manually",
+    "spawned",
+    "stale",
+    "swept",
+];
+
+type Tally = Arc<Mutex<BTreeMap<String, usize>>>;
+
 /// Makes storages with that defect.
-struct Breaks(Defect);
+struct Breaks {
+    defect: Defect,
+    tally: Tally,
+}
+
+fn breaks(defect: Defect) -> Breaks {
+    Breaks { defect, tally: Tally::default() }
+}
 
 impl Harness for Breaks {
     type Storage = Broken;
 
     async fn storage(&self) -> Broken {
-        Broken { inner: MemoryStorage::new(), defect: self.0, seen: Mutex::default() }
+        let (inner, tally) = (MemoryStorage::new(), self.tally.clone());
+        Broken { inner, defect: self.defect, seen: Mutex::default(), tally }
     }
 
     async fn lose_wake(&self, storage: &Broken, task: TaskId) {
@@ -154,6 +201,8 @@ struct Broken {
     inner: MemoryStorage,
     defect: Defect,
     seen: Mutex<Seen>,
+    /// How often each kind of answer was given.
+    tally: Tally,
 }
 
 /// What went through a [`Broken`] storage.
@@ -170,6 +219,32 @@ struct Seen {
 impl Broken {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().expect("nothing panics while it holds this")
+    }
+
+    fn count(&self, kind: &str, times: usize) {
+        *self
+            .tally
+            .lock()
+            .expect("nothing panics while it holds this")
+            .entry(kind.to_owned())
+            .or_default() += times;
+    }
+
+    fn count_in(&self, progress: &Progress) {
+        for recorded in &progress.recorded {
+            let kind = match recorded.how {
+                Recording::Recorded(_) => "recorded",
+                Recording::AlreadyRecorded => "already_recorded",
+                Recording::Stale => "stale",
+                Recording::NotRecordable(..) => "not_recordable",
+            };
+            self.count(kind, 1);
+        }
+        self.count("claim", progress.claims.len());
+        self.count("begun", usize::from(progress.started.is_some()));
+        if let Some(settled) = progress.settled {
+            self.count(settled.state.as_str(), 1);
+        }
     }
 
     /// The call as the defect understands it.
@@ -233,11 +308,16 @@ impl Storage for Broken {
                 task.identity_hash += &format!(" {}", seen.identities);
             }
         }
-        self.inner.create(tasks, now).await
+        let created = self.inner.create(tasks, now).await?;
+        for one in &created {
+            self.count(if matches!(one, Creation::Created { .. }) { "created" } else { "duplicate" }, 1);
+        }
+        Ok(created)
     }
 
     async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
         let mut progress = self.inner.advance(self.spoilt(call)).await?;
+        progress.iter().for_each(|progress| self.count_in(progress));
         progress.iter_mut().for_each(|progress| self.misreported(progress));
         Ok(progress)
     }
@@ -250,25 +330,38 @@ impl Storage for Broken {
                 Act::Step { expected, .. } => *expected = None,
             }
         }
-        self.inner.intervene(act).await
+        let done = self.inner.intervene(act).await?;
+        let kind = match done {
+            Intervened::Moved { .. } => "moved",
+            Intervened::Not(NotMoved::AlreadyThere) => "already_there",
+            Intervened::Not(NotMoved::Refused(_)) => "refused",
+            Intervened::Not(_) => "conflict",
+        };
+        self.count(kind, 1);
+        Ok(done)
     }
 
     async fn beat(&self, mut beat: Beat) -> Result<Vec<Token>, StorageError> {
         if self.defect == Defect::NothingHandedBack {
             beat.hand_back_before = Timestamp::from_micros(i64::MIN);
         }
-        self.inner.beat(beat).await
+        let tokens = self.inner.beat(beat).await?;
+        self.count("handed_back", tokens.len());
+        Ok(tokens)
     }
 
     async fn rescue(&self, mut rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
         if self.defect == Defect::NothingRescued {
             rescue.lost_before = Timestamp::from_micros(i64::MIN);
         }
-        self.inner.rescue(rescue).await
+        let rescued = self.inner.rescue(rescue).await?;
+        self.count("rescued", rescued.len());
+        Ok(rescued)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
         let mut due = self.inner.due(now, limit).await?;
+        self.count("due", due.wakes.len());
         if self.defect == Defect::WakeForgotten {
             due.wakes.pop();
         }
@@ -281,7 +374,9 @@ impl Storage for Broken {
         after: Option<TaskId>,
         limit: usize,
     ) -> Result<Swept, StorageError> {
-        self.inner.sweep(now, after, limit).await
+        let swept = self.inner.sweep(now, after, limit).await?;
+        self.count("swept", swept.woken);
+        Ok(swept)
     }
 
     async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
@@ -289,6 +384,9 @@ impl Storage for Broken {
         if self.defect == Defect::LoadSorted {
             tasks.sort();
         }
-        self.inner.load(&tasks, detail).await
+        let loaded = self.inner.load(&tasks, detail).await?;
+        let steps = loaded.iter().flat_map(|task| &task.steps);
+        self.count("spawned", steps.filter(|step| step.binding.spawned_by.is_some()).count());
+        Ok(loaded)
     }
 }

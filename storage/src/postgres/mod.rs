@@ -1,6 +1,21 @@
 //! The PostgreSQL backend, and what its tests need.
 //!
+//! [`PostgresStorage`] keeps tasks in the reference's tables, beside which it has a few of its own; its migrations make
+//! them all.
+//!
 //! [`cluster`] brings up temporary servers, so that tests, examples and benches need no server of their own.
 
+mod advance;
 #[cfg(unix)]
 pub mod cluster;
+mod create;
+mod definitions;
+mod error;
+mod load;
+mod migrations;
+mod operate;
+mod storage;
+mod values;
+mod wakes;
+
+pub use storage::PostgresStorage;

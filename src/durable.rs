@@ -1,0 +1,45 @@
+//! Engines on a PostgreSQL database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tasker_engine::{
+    Clock, DynClock, Engine, EngineError, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SystemClock,
+};
+use tasker_storage::postgres::PostgresStorage;
+
+/// How often an engine looks for work that other processes left in the database.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Makes engines that keep their tasks in PostgreSQL. In the [`prelude`](crate::prelude), so that
+/// `Engine::postgres(url)` stands where `Engine::in_memory()` stood, and nothing else changes.
+pub trait Postgres: Sized {
+    /// Connects, brings the schema up to date, and makes an engine on the system's clock.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or turns us away, or the schema is newer than this program.
+    fn postgres(url: &str) -> impl Future<Output = Result<Self, EngineError>> + Send;
+
+    /// An engine on a database whose schema is up to date, with a clock, a sink of events and settings of your choice.
+    /// Without a [`Settings::poll`] it looks every two seconds for what other processes left there.
+    fn on_postgres(storage: PostgresStorage, clock: impl Clock, events: impl EventSink, settings: Settings) -> Self;
+}
+
+impl Postgres for Engine {
+    async fn postgres(url: &str) -> Result<Self, EngineError> {
+        let storage = PostgresStorage::connect(url).await?;
+        storage.migrate().await?;
+        Ok(Self::on_postgres(storage, SystemClock::default(), NoEvents, Settings::default()))
+    }
+
+    fn on_postgres(storage: PostgresStorage, clock: impl Clock, events: impl EventSink, settings: Settings) -> Self {
+        let clock: Arc<dyn DynClock> = Arc::new(clock);
+        let parts: Parts<Erased> = Parts {
+            storage: Arc::new(storage),
+            queue: Arc::new(MemoryQueue::new(Arc::clone(&clock))),
+            clock,
+            events: Arc::new(events),
+        };
+        Self::new(parts, Settings { poll: settings.poll.or(Some(POLL)), ..settings })
+    }
+}

@@ -1,0 +1,279 @@
+//! What is done now and then: operators' acts, signs of life, lost workers.
+//!
+//! These are rare, so they take a few round trips to keep the rules in one place. In one transaction the task is locked,
+//! read as it stands then, judged by the same functions of the engine that the memory backend calls, and the plan is
+//! written by one function of the database, which decides nothing:
+//!
+//! ```text
+//! lock ──▶ load ──▶ decide (in Rust) ──▶ tasker_apply ──▶ commit
+//! ```
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgTransaction};
+use tasker_engine::decide::{Plan, StepMove, plan_intervention};
+use tasker_engine::{
+    Beat, Detail, ErrorReport, Intervened, Intervention, Rescue, Rescued, RetryAdvice, StepId, StepRecord,
+    StepState, StorageError, TaskId, TaskRecord, TaskState, Timestamp, Token, TransitionId, audit, payload,
+};
+
+use super::PostgresStorage;
+use super::error::storage_error;
+use super::load::load;
+use super::values::{Jsonb, Moment, column, integer, list};
+
+impl PostgresStorage {
+    pub(super) async fn carry_out(&self, act: &Intervention) -> Result<Intervened, StorageError> {
+        act.check(&self.limits)?;
+        let mut transaction = self.begin().await?;
+        let task = self
+            .lock(&mut transaction, &[act.task])
+            .await?
+            .pop()
+            .ok_or(StorageError::UnknownTask(act.task))?;
+        let plan = match plan_intervention(&task, act) {
+            Ok(plan) => plan,
+            Err(not) => return Ok(Intervened::Not(not)),
+        };
+        let wake = plan.wake.then_some(WakeAt::Exactly(act.now));
+        let written = apply(&mut transaction, &task, &plan, wake, act.now).await?;
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(moved(&task, &plan, written))
+    }
+
+    pub(super) async fn note_beat(&self, beat: &Beat) -> Result<Vec<Token>, StorageError> {
+        let label = Value::from(beat.label.as_str());
+        payload::check(&label, &self.limits)
+            .map_err(|error| StorageError::Payload { field: "label", error })?;
+        let mut transaction = self.begin().await?;
+        let held: Vec<i64> = beat.held.iter().map(|token| token.0).collect();
+        let rows = sqlx::query("SELECT task, step, token FROM tasker_beat($1, $2, $3, $4, $5)")
+            .bind(Moment(beat.now))
+            .bind(beat.worker.to_string())
+            .bind(&beat.label)
+            .bind(held)
+            .bind(Moment(beat.hand_back_before))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+        let lost = claims(&rows)?;
+        let mut handed_back = vec![];
+        for task in self.lock(&mut transaction, &tasks_of(&lost)).await? {
+            let steps: Vec<_> = current_claims(&task, &lost).collect();
+            let moves = steps.iter().map(|(step, token)| StepMove {
+                attempts: Some(step.attempts.saturating_sub(1)),
+                ..step_move(step, StepState::Pending, unclaimed(audit::step_handed_back(*token)))
+            });
+            let plan = Plan { task: vec![], steps: moves.collect(), wake: true };
+            let wake = may_wake(&task).then_some(WakeAt::AtMost(beat.now));
+            apply(&mut transaction, &task, &plan, wake, beat.now).await?;
+            handed_back.extend(steps.into_iter().map(|(_, token)| token));
+        }
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(handed_back)
+    }
+
+    pub(super) async fn rescue_steps(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
+        let mut transaction = self.begin().await?;
+        let before = lost_claims(&mut transaction, rescue).await?;
+        let tasks = self.lock(&mut transaction, &tasks_of(&before)).await?;
+        // A worker may have beaten, and a claim ended, while we waited for the locks.
+        let still = lost_claims(&mut transaction, rescue).await?;
+        let lost: Vec<_> = before.into_iter().filter(|claim| still.contains(claim)).collect();
+        let mut rescued = vec![];
+        for task in tasks {
+            let steps: Vec<_> = current_claims(&task, &lost).collect();
+            let moves: Vec<_> =
+                steps.iter().map(|(step, token)| lost_step(step, *token, rescue.now)).collect();
+            let wake = steps.iter().map(|(step, _)| runs_again(step, rescue.now)).min();
+            let wake = wake.filter(|_| may_wake(&task)).map(WakeAt::AtMost);
+            let plan = Plan { task: vec![], steps: moves, wake: true };
+            let (_, rows) = apply(&mut transaction, &task, &plan, wake, rescue.now).await?;
+            rescued.extend(steps.into_iter().zip(rows).map(|((step, token), by)| Rescued {
+                task: task.id,
+                step: step.id,
+                token,
+                by,
+            }));
+        }
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(rescued)
+    }
+
+    async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
+        self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(storage_error)
+    }
+
+    /// Locks tasks in ascending order and reads them as they stand then.
+    async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        tasks: &[TaskId],
+    ) -> Result<Vec<TaskRecord>, StorageError> {
+        if tasks.is_empty() {
+            return Ok(vec![]);
+        }
+        let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+        sqlx::query("SELECT tasker_lock_tasks($1)")
+            .bind(ids)
+            .execute(&mut *connection)
+            .await
+            .map_err(storage_error)?;
+        load(connection, &self.templates, tasks, Detail::Graph).await
+    }
+}
+
+/// A claim that somebody holds: the task, the step, the token.
+type Held = (TaskId, StepId, Token);
+
+fn claims(rows: &[PgRow]) -> Result<Vec<Held>, StorageError> {
+    let claim =
+        |row| Ok((TaskId(column(row, "task")?), StepId(column(row, "step")?), Token(column(row, "token")?)));
+    rows.iter().map(claim).collect()
+}
+
+async fn lost_claims(connection: &mut PgConnection, rescue: Rescue) -> Result<Vec<Held>, StorageError> {
+    let rows = sqlx::query("SELECT task, step, token FROM tasker_lost_claims($1, $2)")
+        .bind(Moment(rescue.lost_before))
+        .bind(i64::try_from(rescue.limit).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await
+        .map_err(storage_error)?;
+    claims(&rows)
+}
+
+/// Ascending, once each; the claims are ascending by task.
+fn tasks_of(claims: &[Held]) -> Vec<TaskId> {
+    let mut tasks: Vec<_> = claims.iter().map(|(task, _, _)| *task).collect();
+    tasks.dedup();
+    tasks
+}
+
+/// The steps of a task that still run under one of these claims, ascending.
+fn current_claims<'a>(
+    task: &'a TaskRecord,
+    claims: &'a [Held],
+) -> impl Iterator<Item = (&'a StepRecord, Token)> {
+    let tokens: HashSet<_> = claims.iter().map(|(_, _, token)| *token).collect();
+    let running = task.steps.iter().filter(|step| step.current.state == StepState::InProgress);
+    running.filter_map(move |step| {
+        let token = Token(step.current.transition?.0);
+        tokens.contains(&token).then_some((step, token))
+    })
+}
+
+fn step_move(step: &StepRecord, to: StepState, metadata: Value) -> StepMove {
+    StepMove {
+        step: step.id,
+        from: step.current.state,
+        to,
+        metadata,
+        attempts: None,
+        retryable: None,
+        results: None,
+    }
+}
+
+/// A row that does not name the claim it ends. One that does says that the outcome of the claim was recorded; here none
+/// was, and what the worker may still bring is stale.
+fn unclaimed(mut metadata: Value) -> Value {
+    if let Value::Object(keys) = &mut metadata {
+        keys.remove("claim");
+    }
+    metadata
+}
+
+/// A failure like any other.
+fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> StepMove {
+    let error = ErrorReport::worker_lost();
+    let metadata = unclaimed(audit::step_failed(&audit::Failure {
+        claim: token,
+        attempt: step.attempts,
+        duration: step.current.since.map_or(Duration::ZERO, |since| now.since(since)),
+        error: &error,
+        retry: RetryAdvice::Default,
+        retryable: step.retryable,
+        retry_limit: step.retry_limit,
+        now,
+    }));
+    let mut results = step.results.as_object().cloned().unwrap_or_else(Map::new);
+    results.extend([("error".into(), json!(error.message)), ("error_class".into(), json!(error.class))]);
+    let results = Some(Value::Object(results).into());
+    StepMove { results, ..step_move(step, StepState::Error, metadata) }
+}
+
+/// When a step that fails now may run again; now, if it may not: its task may have to settle.
+fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
+    let mut failed = step.clone();
+    failed.current.state = StepState::Error;
+    failed.current.since = Some(now);
+    failed.current.metadata = json!({});
+    failed.backoff_request_seconds = None;
+    let facts = failed.facts();
+    facts.not_before.filter(|_| facts.blocked().is_none()).unwrap_or(now)
+}
+
+/// Whether the task may have a wake: it is open, and not paused.
+fn may_wake(task: &TaskRecord) -> bool {
+    task.current.state.is_open() && !task.is_paused()
+}
+
+/// What the wake of a task becomes.
+#[derive(Clone, Copy)]
+enum WakeAt {
+    /// Due then.
+    Exactly(Timestamp),
+    /// Due then, unless it was due earlier.
+    AtMost(Timestamp),
+}
+
+/// Writes a plan and answers with the rows of the task and of the steps.
+async fn apply(
+    connection: &mut PgConnection,
+    task: &TaskRecord,
+    plan: &Plan,
+    wake: Option<WakeAt>,
+    now: Timestamp,
+) -> Result<(Vec<TransitionId>, Vec<TransitionId>), StorageError> {
+    let (due, keep_earlier) = match wake {
+        None => (None, false),
+        Some(WakeAt::Exactly(due)) => (Some(Moment(due)), false),
+        Some(WakeAt::AtMost(due)) => (Some(Moment(due)), true),
+    };
+    let of_task =
+        |of: fn(&tasker_engine::decide::TaskMove) -> Jsonb| plan.task.iter().map(of).collect::<Vec<_>>();
+    let row = sqlx::query("SELECT * FROM tasker_apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+        .bind(Moment(now))
+        .bind(task.id.0)
+        .bind(plan.task.iter().map(|row| row.to.as_str()).collect::<Vec<_>>())
+        .bind(of_task(|row| row.metadata.clone().into()))
+        .bind(plan.steps.iter().map(|row| row.step.0).collect::<Vec<_>>())
+        .bind(plan.steps.iter().map(|row| row.to.as_str()).collect::<Vec<_>>())
+        .bind(plan.steps.iter().map(|row| Jsonb::from(row.metadata.clone())).collect::<Vec<_>>())
+        .bind(plan.steps.iter().map(|row| row.attempts.map(integer)).collect::<Vec<_>>())
+        .bind(plan.steps.iter().map(|row| row.retryable).collect::<Vec<_>>())
+        .bind(plan.steps.iter().map(|row| row.results.as_ref().map(Jsonb::from)).collect::<Vec<_>>())
+        .bind(due)
+        .bind(keep_earlier)
+        .fetch_one(connection)
+        .await
+        .map_err(storage_error)?;
+    let rows = |name| Ok(list::<i64>(&row, name)?.into_iter().map(TransitionId).collect());
+    Ok((rows("task_rows")?, rows("step_rows")?))
+}
+
+fn moved(
+    task: &TaskRecord,
+    plan: &Plan,
+    (tasks, steps): (Vec<TransitionId>, Vec<TransitionId>),
+) -> Intervened {
+    let steps = plan.steps.iter().zip(steps).map(|(row, id)| (row.step, (row.to, id)));
+    Intervened::Moved {
+        task: plan.task.last().map_or(task.current.state, |row| row.to),
+        steps: steps.collect::<BTreeMap<_, _>>().into_iter().map(|(step, (to, id))| (step, to, id)).collect(),
+        rows: plan.task.iter().zip(tasks).map(|(row, id)| (row.to, id)).collect::<Vec<(TaskState, _)>>(),
+    }
+}

@@ -1,0 +1,73 @@
+//! The contract of storages, case by case, each on a database of its own.
+
+use std::env;
+use std::hash::{BuildHasher as _, RandomState};
+
+use sqlx::postgres::PgPoolOptions;
+use tasker_engine::TaskId;
+use tasker_storage::conformance::{Harness, agreement};
+use tasker_storage::memory::MemoryStorage;
+use tasker_storage::postgres::PostgresStorage;
+use tasker_storage::postgres::cluster::TestDatabase;
+use tokio::sync::Mutex;
+
+use crate::fixture::migrated_database;
+
+#[derive(Default)]
+struct Postgres {
+    /// The databases of the storages it made; removed after them.
+    databases: Mutex<Vec<TestDatabase>>,
+}
+
+impl Harness for Postgres {
+    type Storage = PostgresStorage;
+
+    async fn storage(&self) -> PostgresStorage {
+        let database = migrated_database().await;
+        let pool = PgPoolOptions::new().max_connections(16).connect_with(database.options()).await;
+        self.databases.lock().await.push(database);
+        pool.expect("a connection").into()
+    }
+
+    async fn lose_wake(&self, storage: &PostgresStorage, task: TaskId) {
+        sqlx::query("DELETE FROM tasker_wakes WHERE task_id = $1")
+            .bind(task.0)
+            .execute(storage.pool())
+            .await
+            .expect("the wake is removed");
+    }
+}
+
+tasker_storage::storage_conformance!(postgres, Postgres::default());
+
+struct Memory;
+
+impl Harness for Memory {
+    type Storage = MemoryStorage;
+
+    async fn storage(&self) -> MemoryStorage {
+        MemoryStorage::new()
+    }
+
+    async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
+        storage.lose_wake(task);
+    }
+}
+
+/// From `TASKER_SEED`, or another one each time; a failure tells it.
+fn seed() -> u64 {
+    let given = env::var("TASKER_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| RandomState::new().hash_one(()))
+}
+
+/// How many sequences of operations are compared; `TASKER_CASES` asks for more.
+fn cases() -> u32 {
+    env::var("TASKER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+#[test]
+fn memory_and_postgres_agree() {
+    if let Err(disagreement) = agreement(|| Memory, Postgres::default, cases(), 40, seed()) {
+        panic!("{disagreement}");
+    }
+}

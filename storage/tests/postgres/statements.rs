@@ -1,0 +1,161 @@
+//! What calls cost the database: transactions, rows read, updates in place.
+
+use serde_json::json;
+use sqlx::Row as _;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use tasker_engine::{Advance, Creation, Storage as _, TaskId};
+use tasker_storage::postgres::PostgresStorage;
+
+use crate::fixture::{Fixture, NOW, bound, bringing, call, completed, new_task, wanting};
+
+/// The statistics of the tables, complete once every connection that did something is closed.
+async fn counted(fixture: &Fixture, statement: &'static str) -> i64 {
+    let pool = PgPool::connect_with(fixture.options()).await.unwrap();
+    let number = sqlx::query(statement).fetch_one(&pool).await.unwrap().get::<i64, _>(0);
+    pool.close().await;
+    number
+}
+
+/// A storage whose pool is closed before anything is counted.
+async fn another(fixture: &Fixture) -> PostgresStorage {
+    PgPoolOptions::new().max_connections(1).connect_with(fixture.options()).await.unwrap().into()
+}
+
+/// Starts tasks that nobody looks at, so that the tables are not empty.
+async fn fill(storage: &PostgresStorage, tasks: usize) {
+    let definition = bound("p -> q, p -> r, q -> s, r -> s");
+    storage.learn(std::slice::from_ref(&definition), NOW).await.unwrap();
+    let others = (0..tasks).map(|number| new_task(&definition, &format!("other {number}")));
+    storage.create(others.collect(), NOW).await.unwrap();
+}
+
+/// Runs chains of ten steps side by side, one wave a call.
+async fn run_chains(storage: &PostgresStorage, chains: usize) {
+    let definition = bound("a -> b -> c -> d -> e -> f -> g -> h -> i -> j");
+    storage.learn(std::slice::from_ref(&definition), NOW).await.unwrap();
+    let tasks = (0..chains).map(|number| new_task(&definition, &format!("chain {number}")));
+    let created = storage.create(tasks.collect(), NOW).await.unwrap();
+    let wanted: Vec<TaskId> = created
+        .into_iter()
+        .map(|created| match created {
+            Creation::Created { task, .. } => task,
+            other @ Creation::Duplicate { .. } => panic!("{other:?}"),
+        })
+        .collect();
+    let mut progress = storage.advance(Advance { wanted, ..call() }).await.unwrap();
+    while progress.iter().any(|progress| !progress.claims.is_empty()) {
+        let outcomes: Vec<_> = progress
+            .iter()
+            .flat_map(|progress| {
+                progress.claims.iter().map(|claim| crate::fixture::outcome(progress.task, claim))
+            })
+            .collect();
+        progress = storage.advance(bringing(outcomes)).await.unwrap();
+    }
+    assert!(progress.iter().all(|progress| progress.settled.is_some()));
+}
+
+const HOT_TABLES: &str =
+    "('tasker_tasks', 'tasker_task_transitions', 'tasker_workflow_steps', 'tasker_workflow_step_edges',
+    'tasker_workflow_step_transitions', 'tasker_wakes', 'tasker_task_definitions')";
+
+#[tokio::test]
+async fn a_session_that_began_on_empty_tables_reads_only_what_it_moves_when_they_are_large() {
+    let fixture = Fixture::new().await;
+    let storage = another(&fixture).await;
+    // Its plans are made now, on tables with next to nothing in them.
+    run_chains(&storage, 1).await;
+    fill(&another(&fixture).await, 2_500).await;
+    let seq_scans = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname IN ('tasker_tasks',
+        'tasker_task_transitions', 'tasker_workflow_steps', 'tasker_workflow_step_edges',
+        'tasker_workflow_step_transitions', 'tasker_wakes', 'tasker_task_definitions')";
+    let index_reads =
+        "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname LIKE 'tasker%'";
+    assert!(
+        HOT_TABLES.split(',').all(|table| seq_scans.contains(table.trim().trim_matches(['(', ')', '\''])))
+    );
+    let before = (counted(&fixture, seq_scans).await, counted(&fixture, index_reads).await);
+
+    // The same session: a second definition of the same name has the same hash, and so the same chain.
+    let definition = bound("a -> b -> c -> d -> e -> f -> g -> h -> i -> j");
+    let created = storage.create(vec![new_task(&definition, "after")], NOW).await.unwrap();
+    let [Creation::Created { task, .. }] = created[..] else { panic!("{created:?}") };
+    let mut progress = storage.advance(wanting(task)).await.unwrap();
+    while let [claim] = &progress[0].claims[..] {
+        let outcome = crate::fixture::outcome(task, claim);
+        progress = storage.advance(bringing([outcome])).await.unwrap();
+    }
+    storage.pool().close().await;
+
+    let after = (counted(&fixture, seq_scans).await, counted(&fixture, index_reads).await);
+    assert_eq!(after.0 - before.0, 0, "sequential scans");
+    assert!(after.1 - before.1 < 1_000, "{} index entries were read for ten steps", after.1 - before.1);
+}
+
+#[tokio::test]
+async fn steps_are_updated_in_place() {
+    let fixture = Fixture::new().await;
+    let storage = another(&fixture).await;
+    run_chains(&storage, 20).await;
+    storage.pool().close().await;
+    let all = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'tasker_workflow_steps'";
+    let hot = "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'tasker_workflow_steps'";
+    let (all, hot) = (counted(&fixture, all).await, counted(&fixture, hot).await);
+    assert_eq!(all, 20 * 10 * 2, "a claim and an outcome for each step");
+    // Mostly all, but somebody who looks at the database at this moment keeps old versions from being removed. With an
+    // index in the way it would be none.
+    assert!(hot * 3 >= all, "{hot} of {all}");
+}
+
+#[tokio::test]
+async fn one_advance_is_one_transaction() {
+    let fixture = Fixture::new().await;
+    let task = fixture.start("a -> c, b -> c, a -> d").await;
+    let claims = fixture.want(&task).await.claims;
+    let last = fixture.number("SELECT max(id) FROM tasker_workflow_step_transitions").await;
+    fixture.advance(bringing(claims.iter().map(|claim| completed(&task, claim)))).await;
+    let row = sqlx::query(
+        "SELECT count(*), count(DISTINCT xmin::text) FROM tasker_workflow_step_transitions WHERE id > $1",
+    )
+    .bind(last)
+    .fetch_one(fixture.pool())
+    .await
+    .unwrap();
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (4, 1), "two outcomes and two claims");
+}
+
+/// Each commit is counted, and so is whatever the driver would put around a statement.
+#[tokio::test]
+async fn one_advance_is_one_commit() {
+    let fixture = Fixture::new().await;
+    let storage = another(&fixture).await;
+    run_chains(&storage, 2).await;
+    let commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    fixture.pool().close().await;
+    storage.pool().close().await;
+
+    let storage = another(&fixture).await;
+    let before = counted(&fixture, commits).await;
+    for _ in 0..50 {
+        storage.advance(call()).await.unwrap();
+    }
+    storage.pool().close().await;
+    let after = counted(&fixture, commits).await;
+    // Connecting and counting commit a few times, too; two statements a call would be fifty more.
+    assert!((50..75).contains(&(after - before)), "{} commits", after - before);
+}
+
+#[tokio::test]
+async fn a_hundred_steps_of_one_task_are_one_call() {
+    let fixture = Fixture::new().await;
+    let wide = (0..100).map(|number| format!("root -> s{number} -> join")).collect::<Vec<_>>().join(", ");
+    let task = fixture.start(&wide).await;
+    let root = fixture.want(&task).await.claims.remove(0);
+    let claims = fixture.advance(bringing([completed(&task, &root)])).await.claims;
+    assert_eq!(claims.len(), 100);
+    let progress = fixture.advance(bringing(claims.iter().map(|claim| completed(&task, claim)))).await;
+    assert_eq!((progress.recorded.len(), progress.claims.len()), (100, 1));
+    assert_eq!(progress.claims[0].parents, []);
+    let again = fixture.advance(bringing([completed(&task, &claims[0])])).await;
+    assert_eq!(again.claims[0].parents.len(), 100, "{:?}", json!(again.claims[0].step));
+}
