@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tasker_engine::{
-    Claim, OutcomeKind, ParentResult, Progress, Recording, RetryAdvice, StepId, TaskCommand, Token,
-};
+use tasker_engine::{Claim, OutcomeKind, ParentResult, Progress, Recording, RetryAdvice, TaskCommand, Token};
 
 use super::Harness;
 use super::fixture::{Call, Scene, at, completed, ended, failed, graph};

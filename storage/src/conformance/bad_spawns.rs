@@ -73,10 +73,11 @@ pub async fn spawning_one_name_twice_is_not_recordable<H: Harness>(scene: Scene<
 
 /// Names that no column can hold.
 pub async fn spawning_under_a_bad_name_is_not_recordable<H: Harness>(scene: Scene<H>) {
-    for (what, name) in [("a NUL", "s\0".to_owned()), ("too long", "ü".repeat(129))] {
+    for (what, name) in [("a NUL", "s\0".to_owned()), ("too long", "ü".repeat(129)), ("blank", " ".into())] {
         is_not_recordable(&scene, what, vec![spawned(&name, &[], &[])]).await;
     }
-    for (what, handler) in [("a NUL", "s\0".to_owned()), ("too long", "ü".repeat(256))] {
+    for (what, handler) in [("a NUL", "s\0".to_owned()), ("too long", "ü".repeat(256)), ("blank", " ".into())]
+    {
         let step = SpawnedStep { handler: handler.as_str().into(), ..spawned("s", &[], &[]) };
         is_not_recordable(&scene, &format!("a handler: {what}"), vec![step]).await;
     }
@@ -99,4 +100,19 @@ pub async fn bad_spawn_does_not_stop_the_others<H: Harness>(scene: Scene<H>) {
     let record = scene.task(&task).await;
     let names: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!((names.as_slice(), progress.claims.len()), (&["a", "b", "c", "of_a", "of_c"][..], 2));
+}
+
+/// Only a completed outcome adds steps.
+pub async fn failed_outcome_spawns_nothing<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    let mut outcome = failed(&task, &scene.claim(&task, "a").await, RetryAdvice::Default);
+    outcome.spawned = vec![spawned("s", &[], &[])];
+    scene.record(outcome).await;
+    assert_eq!(scene.task(&task).await.steps.len(), 1);
+}
+
+/// A step that could never run.
+pub async fn spawning_a_step_without_attempts_is_not_recordable<H: Harness>(scene: Scene<H>) {
+    let step = SpawnedStep { retry_limit: 0, ..spawned("s", &[], &[]) };
+    is_not_recordable(&scene, "no attempts", vec![spawned("t", &[], &[]), step]).await;
 }

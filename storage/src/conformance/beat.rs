@@ -1,14 +1,11 @@
 //! Covers [`Storage::beat`](tasker_engine::Storage::beat), sentence by sentence.
 
 use serde_json::json;
-use tasker_engine::{
-    Beat, Claim, OutcomeKind, Recording, Rescue, Rescued, StepCommand, StepState, Storage as _, TaskCommand,
-    TaskState, Timestamp, Token, WORKER_LOST,
-};
+use tasker_engine::{OutcomeKind, Recording, StepCommand, StepState, TaskCommand, Token};
 
 use super::Harness;
 use super::check::rows;
-use super::fixture::{Call, Scene, Started, at, completed, ended, graph, worker};
+use super::fixture::{Scene, at, completed, ended};
 
 /// What it names it keeps.
 pub async fn claims_that_a_worker_holds_stay_its_own<H: Harness>(scene: Scene<H>) {

@@ -242,3 +242,23 @@ pub async fn second_attempt_is_told_all_parents<H: Harness>(scene: Scene<H>) {
     let of_a = ParentResult::Value(Arc::new(json!("of a")));
     assert_eq!((second.attempt, second.parents), (2, vec![(task.step("a"), of_a)]));
 }
+
+/// A wide level and the join below it, finished a few at a time.
+pub async fn wide_join_is_claimed_when_all_its_parents_are_done<H: Harness>(scene: Scene<H>) {
+    let edges: Vec<_> = (0..150).map(|step| format!("root -> p{step} -> join")).collect();
+    let task = scene.start(graph(&edges.join(", "))).await;
+    let root = scene.claim(&task, "root").await;
+    let claims = scene.one(Call::bringing(completed(&task, &root, json!({})))).await.claims;
+    assert_eq!(claims.len(), 150);
+    let mut joins = vec![];
+    for (chunk, claims) in claims.rchunks(40).enumerate() {
+        assert_eq!(joins, [], "chunk {chunk}");
+        let call = claims.iter().enumerate().fold(Call::default(), |call, (place, claim)| {
+            call.and_bringing(completed(&task, claim, json!({ "place": place })))
+        });
+        joins = scene.one(call).await.claims;
+    }
+    assert_eq!(joins.len(), 1);
+    assert_eq!(joins[0].parents.len(), 120, "the last call completed thirty of them");
+    assert!(joins[0].parents.is_sorted_by_key(|(parent, _)| *parent));
+}

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tasker_engine::{Creation, StepState, Storage as _, TaskId, TaskState, audit};
+use tasker_engine::{Creation, StepState, Storage as _, TaskId, TaskState, Timestamp, audit};
 
 use super::Harness;
 use super::check::{metadata, rows};
@@ -178,4 +178,38 @@ async fn bypassing<H: Harness>(scene: &Scene<H>, edges: &str, bypass: &[&str]) -
     let mut request = scene.request(&definition);
     request.request.bypass_steps = bypass.iter().map(|step| (*step).into()).collect();
     scene.create_one(&definition, request).await
+}
+
+/// New tasks ascend in the order of the request, so that two backends serve them in one order.
+pub async fn created_tasks_ascend_in_the_order_of_the_request<H: Harness>(scene: Scene<H>) {
+    let definition = scene.learn("a -> b").await;
+    let mut requests: Vec<_> = (0..20).map(|_| scene.request(&definition)).collect();
+    // Neither ascending nor descending by identity.
+    requests.rotate_left(7);
+    requests.reverse();
+    let ids: Vec<_> = scene
+        .create(requests)
+        .await
+        .into_iter()
+        .map(|one| match one {
+            Creation::Created { task, steps, .. } => (task, steps),
+            duplicate @ Creation::Duplicate { .. } => panic!("{duplicate:?}"),
+        })
+        .collect();
+    assert!(ids.is_sorted_by(|(one, _), (two, _)| one < two), "{ids:?}");
+}
+
+/// Times are kept to the microsecond, be they long ago or far away.
+pub async fn created_task_keeps_its_times_to_the_microsecond<H: Harness>(scene: Scene<H>) {
+    let definition = scene.learn("a").await;
+    for micros in [-1, 0, 1, 1_767_225_600_123_456, 4_102_444_799_999_999] {
+        let mut request = scene.request(&definition);
+        let (asked, now) = (Timestamp::from_micros(micros), Timestamp::from_micros(micros + 7));
+        request.request.requested_at = asked;
+        let made = scene.storage().create(vec![request], now).await.expect("create").remove(0);
+        let Creation::Created { task, .. } = made else { panic!("{made:?}") };
+        let record = scene.task(task).await;
+        assert_eq!((record.request.requested_at, record.created_at), (asked, now));
+        assert_eq!(record.wake.map(|(due, _)| due), Some(now));
+    }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use tasker_engine::{
-    Claim, ParentResult, Progress, Recorded, Recording, RetryAdvice, StepCommand, StepId, StepState,
-    TaskCommand, TaskId, TaskState, Token,
+    Claim, Progress, Recorded, Recording, RetryAdvice, StepCommand, StepId, StepState, TaskCommand, TaskId,
+    TaskState, Token,
 };
 
 use super::Harness;

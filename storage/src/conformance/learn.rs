@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tasker_engine::{Creation, Storage as _, StorageError};
+use tasker_engine::{Creation, Storage as _, StorageError, Version};
 
 use super::Harness;
 use super::fixture::{Graph, Scene, at, graph, values};
@@ -120,4 +120,27 @@ pub async fn learned_configurations_are_normalised<H: Harness>(scene: Scene<H>) 
         let task = scene.start(graph("a").config("a", json!({ "n": value }))).await;
         values::assert_same(&scene.step(&task, "a").await.binding.config, &json!({ "n": normal }));
     }
+}
+
+/// The longest names that a template may have.
+pub async fn longest_names_are_learned<H: Harness>(scene: Scene<H>) {
+    let long = |length: usize| "ü".repeat(length);
+    let (step, after) = (long(128), long(127));
+    let graph = graph(&format!("{step} -> {after}")).handler(&step, &long(255)).with(&step, |step| {
+        step.description = Some(long(255));
+        step.dependent_system = Some(long(64));
+    });
+    let graph = graph.edit(|template| {
+        (template.namespace_name, template.name) = (long(64), long(64));
+        template.description = Some(long(255));
+        template.version = Version(1_000_000, 1_000, 999);
+    });
+    let task = scene.start(graph).await;
+    let record = scene.task(&task).await;
+    assert_eq!(record.template, *task.definition.template());
+    assert_eq!(
+        (record.steps[0].name.as_str(), record.steps[0].binding.handler.as_str()),
+        (&*step, &*long(255))
+    );
+    assert_eq!(scene.drain(&task, 0).await, 2);
 }

@@ -18,6 +18,7 @@ macro_rules! __conformance_cases {
                 learning_at_once_in_any_order_learns_each,
                 learning_what_cannot_be_stored_is_refused_whole,
                 learned_configurations_are_normalised,
+                longest_names_are_learned,
             }
             create {
                 created_task_is_pending_without_a_row,
@@ -33,6 +34,8 @@ macro_rules! __conformance_cases {
                 bypassed_steps_are_kept_in_the_request,
                 task_whose_steps_are_all_bypassed_is_complete_at_once,
                 bypassing_a_step_twice_is_bypassing_it_once,
+                created_tasks_ascend_in_the_order_of_the_request,
+                created_task_keeps_its_times_to_the_microsecond,
             }
             identity {
                 repeated_identity_is_a_duplicate_of_the_first,
@@ -122,6 +125,7 @@ macro_rules! __conformance_cases {
                 claim_tells_what_each_parent_yielded,
                 claim_leaves_out_parents_that_the_call_completed,
                 second_attempt_is_told_all_parents,
+                wide_join_is_claimed_when_all_its_parents_are_done,
             }
             rooms {
                 total_room_goes_to_the_first_tasks_and_steps,
@@ -160,6 +164,7 @@ macro_rules! __conformance_cases {
                 stale_outcome_leaves_the_wake,
                 generations_rise_with_every_change,
                 wake_is_the_same_whoever_tells_it,
+                outcomes_of_a_paused_task_give_no_wake,
             }
             parking {
                 handler_without_room_left_gives_a_wake_due_now,
@@ -167,6 +172,8 @@ macro_rules! __conformance_cases {
                 parking_delays_double_up_to_the_longest,
                 parking_begins_anew_after_a_claim,
                 task_is_parked_only_when_no_room_would_have_helped,
+                parked_task_is_woken_earlier_for_a_failed_step,
+                parked_step_is_claimed_by_whoever_can,
             }
             spawn {
                 spawned_step_is_as_it_was_asked_for,
@@ -187,6 +194,8 @@ macro_rules! __conformance_cases {
                 spawning_one_name_twice_is_not_recordable,
                 spawning_under_a_bad_name_is_not_recordable,
                 bad_spawn_does_not_stop_the_others,
+                failed_outcome_spawns_nothing,
+                spawning_a_step_without_attempts_is_not_recordable,
             }
             retries {
                 failed_step_waits_two_four_up_to_thirty_seconds,
@@ -286,6 +295,8 @@ macro_rules! __conformance_cases {
                 due_of_an_empty_storage_is_nothing,
                 wanted_task_is_no_longer_due,
                 due_tells_of_far_futures,
+            }
+            sweep {
                 swept_task_without_a_wake_is_woken,
                 sweep_wakes_only_tasks_that_can_move,
                 sweep_leaves_wakes_alone,
@@ -300,6 +311,10 @@ macro_rules! __conformance_cases {
                 loaded_graph_is_all_but_the_audit_trail,
                 loading_changes_nothing,
                 loaded_tasks_keep_their_own_steps,
+            }
+            replay {
+                same_calls_replay_to_the_same_state,
+                calls_made_twice_break_no_rule,
             }
             races {
                 two_last_leaves_finishing_at_once_settle_the_task_once,

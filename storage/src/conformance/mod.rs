@@ -38,46 +38,38 @@
 //! their own: drafts, claims that name no worker, unsettled steps below a cancelled one, blocked steps in `pending`,
 //! a null retry limit.
 
+pub mod again;
+pub mod bad_spawns;
+pub mod beat;
 pub mod check;
+pub mod claims;
+pub mod clashes;
+pub mod create;
+pub mod crowds;
+pub mod due;
+pub mod fence;
 pub mod fixture;
 mod harness;
-mod list;
-
-pub mod acts;
-pub mod claims;
-pub mod create;
-pub mod crowds;
-pub mod due;
-pub mod fence;
 pub mod identity;
 pub mod intervene;
-pub mod same;
-
 pub mod learn;
-pub mod create;
-pub mod identity;
-pub mod payload;
-pub mod fence;
-pub mod again;
-pub mod record;
-pub mod claims;
-pub mod rooms;
-pub mod wakes;
-pub mod parking;
-pub mod spawn;
-pub mod bad_spawns;
-pub mod retries;
-pub mod settle;
-pub mod intervene;
-pub mod task_acts;
-pub mod step_acts;
-pub mod beat;
-pub mod rescue;
-pub mod due;
+mod list;
 pub mod load;
+pub mod parking;
+pub mod payload;
 pub mod races;
-pub mod clashes;
-pub mod crowds;
+pub mod record;
+pub mod replay;
+pub mod rescue;
+pub mod retries;
+pub mod rooms;
+pub mod same;
+pub mod settle;
+pub mod spawn;
+pub mod step_acts;
+pub mod sweep;
+pub mod task_acts;
+pub mod wakes;
 
 pub use fixture::Scene;
 pub use harness::{Case, Harness, failing, run};

@@ -1,8 +1,6 @@
 //! Covers "if they are left over only because this worker has no handler for them, it is parked", of point 6 of
 //! [`Advance`](tasker_engine::Advance), and [`HandlerRoom`](tasker_engine::HandlerRoom) where it decides that.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tasker_engine::{PARKED_FIRST, PARKED_MOST, RetryAdvice, parked_for};
 
@@ -56,4 +54,23 @@ pub async fn task_is_parked_only_when_no_room_would_have_helped<H: Harness>(scen
     let task = scene.start(graph("a, b, c").handler("a", "red").handler("b", "red")).await;
     let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("red", 1)])).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
+}
+
+/// A step that is to be tried again before the task would be looked at anyway.
+pub async fn parked_task_is_woken_earlier_for_a_failed_step<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a, b").await;
+    let a = scene.claim(&task, "a").await;
+    let wait = PARKED_FIRST / 2;
+    scene.record_at(failed(&task, &a, RetryAdvice::After(wait)), 5).await;
+    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("a", 1)])).await;
+    assert_eq!((progress.claims, progress.next_wake), (vec![], Some(at(5) + wait)));
+}
+
+/// A worker that has no handler for a step does not keep those from it who have.
+pub async fn parked_step_is_claimed_by_whoever_can<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a, b").await;
+    let first = scene.one(Call::wanting(&task).handlers(&[("b", 1)])).await;
+    assert_eq!((first.claims.len(), first.next_wake), (1, Some(at(0) + PARKED_FIRST)));
+    let second = scene.one(Call::wanting(&task).by(2).handlers(&[("a", 1)])).await;
+    assert_eq!((second.claims.len(), second.next_wake), (1, None));
 }

@@ -26,10 +26,11 @@ pub async fn steps_of_lost_workers_fail<H: Harness>(scene: Scene<H>) {
         );
         assert_eq!((a.current.state, a.attempts, a.retryable), (StepState::Error, 1, true));
         assert_eq!(a.backoff_request_seconds, None);
-        let row = &a.current.metadata;
-        assert_eq!((&row["error_class"], &row["attempt_number"]), (&json!(WORKER_LOST), &json!(1)));
+        let (row, lost) = (&a.current.metadata, ErrorReport::worker_lost());
+        assert_eq!((&row["error_class"], &row["error_message"]), (&json!(lost.class), &json!(lost.message)));
         assert_eq!((&row["retryable"], &row["retry_available"]), (&json!(true), &json!(true)));
-        assert_eq!(a.results["error_class"], json!(WORKER_LOST));
+        assert_eq!(row["attempt_number"], json!(1));
+        assert_eq!(*a.results, json!({ "error": lost.message, "error_class": lost.class }));
         assert_eq!(a.history[1].at, at(40));
         assert_eq!(scene.wake(&task).await, Some(at(42)), "woken for its next attempt");
         assert_eq!(scene.claims_by(&task, 2, 9, 42).await[0].attempt, 2);

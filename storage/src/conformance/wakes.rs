@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tasker_engine::{
-    OutcomeKind, PARKED_FIRST, PARKED_MOST, RetryAdvice, StepCommand, TaskCommand, parked_for,
-};
+use tasker_engine::{OutcomeKind, RetryAdvice, StepCommand, TaskCommand};
 
 use super::Harness;
 use super::fixture::{Call, Scene, TaskSituation, at, completed, ended, failed};
@@ -218,4 +216,25 @@ pub async fn wake_is_the_same_whoever_tells_it<H: Harness>(scene: Scene<H>) {
     let due = scene.due(5).await.wakes;
     let told: Vec<_> = due.iter().map(|wake| (wake.task, Some((wake.due, wake.generation)))).collect();
     assert_eq!(told, [(task.id, scene.task(&task).await.wake)]);
+}
+
+/// Whatever ends in a paused task, it is not woken.
+pub async fn outcomes_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a -> x, b, c, d").await;
+    let claims = scene.claim_all(&task).await;
+    scene.act(&task, TaskCommand::Pause).await;
+    let outcomes = [
+        completed(&task, &claims[0], json!({})),
+        failed(&task, &claims[1], RetryAdvice::Default),
+        ended(&task, &claims[2], OutcomeKind::HandBack),
+        ended(&task, &claims[3], OutcomeKind::Snooze { until: at(60) }),
+    ];
+    for outcome in outcomes {
+        let progress = scene.one(Call::bringing(outcome).at(1)).await;
+        assert_eq!((progress.claims, progress.next_wake, progress.settled), (vec![], None, None));
+        assert_eq!(scene.wake(&task).await, None);
+    }
+    scene.act(&task, TaskCommand::Resume).await;
+    let claims = scene.one(Call::wanting(&task).at(60)).await.claims;
+    assert_eq!(claims.len(), 4, "the child, and what failed, was handed back and slept");
 }

@@ -9,7 +9,8 @@ use tasker_engine::{
 };
 
 use super::advance::Wave;
-use super::rows::{Note, Place};
+use super::notes::Note;
+use super::rows::Place;
 use super::task::{Pen, Task};
 use super::work::looked;
 

@@ -10,7 +10,8 @@ use tasker_engine::{
 };
 
 use super::graph::{Graph, Learned, as_number};
-use super::rows::{Note, Trail};
+use super::notes::Note;
+use super::rows::Trail;
 use super::store::Store;
 use super::task::{Pen, Task};
 use super::wakes::TaskWake;

@@ -5,7 +5,7 @@ use tasker_engine::{
     Detail, Intervened, Intervention, StepId, StepState, StorageError, TaskState, TransitionId, payload,
 };
 
-use super::rows::Note;
+use super::notes::Note;
 use super::store::Store;
 use super::task::{Pen, Task};
 

@@ -19,6 +19,7 @@ mod create;
 mod graph;
 mod intervene;
 mod load;
+mod notes;
 mod record;
 mod rescue;
 mod rows;

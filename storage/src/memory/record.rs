@@ -10,7 +10,8 @@ use tasker_engine::{
 };
 
 use super::advance::Wave;
-use super::rows::{Failed, Note, Place, as_written};
+use super::notes::{Failed, Note, as_written};
+use super::rows::Place;
 use super::task::{Pen, Task};
 
 /// Whether an outcome counts.

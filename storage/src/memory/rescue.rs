@@ -7,7 +7,7 @@ use tasker_engine::{
     payload,
 };
 
-use super::rows::{Failed, Note};
+use super::notes::{Failed, Note};
 use super::store::Store;
 use super::task::{Pen, Task};
 
@@ -29,7 +29,7 @@ impl Store {
         let mut handed_back = vec![];
         for task in self.sets.running() {
             self.touch(task, beat.now, |task, pen| {
-                for claim in task.claims_that(usize::MAX, &unheld) {
+                for claim in task.claims_that(usize::MAX, unheld) {
                     task.hand_back_unheld(pen, &claim);
                     handed_back.push(claim.token);
                 }

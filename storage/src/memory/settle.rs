@@ -5,7 +5,7 @@ use tasker_engine::decide::{Verdict, settlement};
 use tasker_engine::{Settled, StepState, TaskState};
 
 use super::advance::Wave;
-use super::rows::Note;
+use super::notes::Note;
 use super::task::{Pen, Task};
 use super::work::looked;
 

@@ -16,6 +16,7 @@ pub(super) struct Store {
     pub(super) definitions: HashMap<DefinitionHash, Arc<Learned>>,
     pub(super) identities: HashMap<Arc<str>, TaskId>,
     /// Task 1 is the first. None is ever removed.
+    #[expect(clippy::vec_box, reason = "a list that grows under the lock moves pointers, not tasks")]
     tasks: Vec<Box<Task>>,
     pub(super) ids: Ids,
     pub(super) sets: Sets,

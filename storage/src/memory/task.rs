@@ -13,7 +13,8 @@ use tasker_engine::{
 };
 
 use super::graph::Graph;
-use super::rows::{NewRow, Note, Row, Trail};
+use super::notes::Note;
+use super::rows::{NewRow, Row, Trail};
 use super::step::Step;
 use super::wakes::{Standing, TaskWake};
 use super::work::looked;

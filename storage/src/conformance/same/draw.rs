@@ -79,6 +79,7 @@ fn wave() -> impl Strategy<Value = Wave> {
 
 fn ending() -> impl Strategy<Value = Ending> {
     let claim = prop_oneof![6 => 0..5_usize, 1 => 0..40_usize];
+    let share = proptest::bool::weighted;
     (claim, proptest::bool::weighted(0.03), how()).prop_map(|(claim, made_up, how)| Ending {
         claim,
         made_up,

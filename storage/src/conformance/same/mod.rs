@@ -8,6 +8,7 @@
 //! Compared are values, not the texts in which a backend says why an outcome cannot be recorded. Generations of wakes
 //! are not compared, but each storage's own must rise with every change.
 
+mod arguments;
 mod draw;
 mod names;
 mod operation;

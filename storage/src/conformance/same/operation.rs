@@ -102,8 +102,10 @@ pub struct Wave {
 /// How a claim ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Which claim: 0 is the newest of all that were ever told, ended or not.
+    /// Which claim: 0 is the newest.
     pub claim: usize,
+    /// Whether it is chosen among all that were ever told, or among those whose steps are still in progress.
+    pub any: bool,
     /// Whether it is brought under a token that was never given.
     pub made_up: bool,
     /// How it ended.

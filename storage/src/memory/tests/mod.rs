@@ -2,6 +2,7 @@
 
 mod cost;
 mod invariants;
+mod operations;
 mod particular;
 mod properties;
 

@@ -11,7 +11,7 @@ use tasker_engine::{
 };
 
 use super::super::MemoryStorage;
-use super::super::rows::Note;
+use super::super::notes::Note;
 use super::super::task::Task;
 use super::{at, call, chain, completed, ended, only, request, spawned, start, workflow};
 
