@@ -15,15 +15,15 @@ use crate::definition::BoundStep;
 use crate::handler::Spawning;
 use crate::inbox::Finished;
 use crate::{
-    Call, Claim, Clock, Definition, OutcomeKind, Outcome, PANIC, Retry, RetryAdvice, SpawnedStep, StepError, StepResult,
-    TIMEOUT, TaskId, payload,
+    Call, Claim, Clock, Definition, Outcome, OutcomeKind, PANIC, Retry, RetryAdvice, SpawnedStep, StepError,
+    StepResult, TIMEOUT, TaskId, payload,
 };
 
 /// Everything that turns the result of a handler into an outcome.
 pub(crate) struct Attempt {
     pub(crate) task: TaskId,
     pub(crate) claim: Claim,
-    pub(crate) bound: BoundStep,
+    pub(crate) bound: Arc<BoundStep>,
     pub(crate) definition: Definition,
     pub(crate) spawned: Spawning,
     pub(crate) clock: Arc<CallClock>,
@@ -49,11 +49,18 @@ impl Attempt {
             _ => 0,
         };
         let Claim { token, step, attempt, .. } = self.claim;
-        Finished { outcome: Outcome { task: self.task, step, token, attempt, duration, kind, spawned }, bytes }
+        Finished {
+            outcome: Outcome { task: self.task, step, token, attempt, duration, kind, spawned },
+            bytes,
+        }
     }
 
     /// Past the timeout the handler's future is dropped where it waits.
-    async fn within(&self, timeout: Duration, handler: impl Future<Output = StepResult<Value>>) -> StepResult<Value> {
+    async fn within(
+        &self,
+        timeout: Duration,
+        handler: impl Future<Output = StepResult<Value>>,
+    ) -> StepResult<Value> {
         let deadline = self.clock.inner().sleep_until(self.clock.now() + timeout);
         tokio::select! {
             biased;
@@ -83,7 +90,8 @@ impl Attempt {
     }
 
     fn spawned_steps(&self) -> Vec<SpawnedStep> {
-        let requests = std::mem::take(&mut *self.spawned.lock().expect("nothing panics while it adds a step"));
+        let requests =
+            std::mem::take(&mut *self.spawned.lock().expect("nothing panics while it adds a step"));
         let steps = requests.into_iter().map(|request| {
             let policy = request.entry.policy;
             let joins = self.definition.joins_of(request.entry.handler).cloned();
@@ -109,7 +117,8 @@ async fn guarded(bound: &BoundStep, call: Call) -> StepResult<Value> {
     let mut call = Some(call);
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future = future.get_or_insert_with(|| handler.call(call.take().expect("a call is made once")));
+            let future =
+                future.get_or_insert_with(|| handler.call(call.take().expect("a call is made once")));
             future.as_mut().poll(context)
         }));
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
@@ -119,6 +128,7 @@ async fn guarded(bound: &BoundStep, call: Call) -> StepResult<Value> {
 
 fn panicked(panic: &(dyn Any + Send)) -> StepError {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
+    let text =
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned());
     StepError::retryable(format!("the handler panicked: {text}")).class(PANIC).code(PANIC)
 }

@@ -27,14 +27,13 @@ pub struct Definition {
 
 struct Inner {
     bound: Arc<BoundTemplate>,
-    steps: Vec<BoundStep>,
+    steps: Vec<Arc<BoundStep>>,
     spawns: HashMap<HandlerName, Entry>,
     context: Vec<(Option<StepName>, Fits)>,
     hooks: Arc<dyn Hooks>,
 }
 
 /// What runs one step.
-#[derive(Clone)]
 pub(crate) struct BoundStep {
     pub(crate) entry: Entry,
     pub(crate) handler: Arc<dyn DynHandler>,
@@ -80,7 +79,7 @@ impl Definition {
         crate::diagram::mermaid(self.template())
     }
 
-    pub(crate) fn steps(&self) -> &[BoundStep] {
+    pub(crate) fn steps(&self) -> &[Arc<BoundStep>] {
         &self.inner.steps
     }
 
@@ -405,13 +404,15 @@ fn bind(
     let steps =
         found.into_iter().flatten().zip(handlers.into_iter().flatten()).zip(inputs).zip(bound.steps());
     let steps = steps
-        .map(|(((entry, (handler, retry)), inputs), step)| BoundStep {
-            entry,
-            handler,
-            retry,
-            config: Arc::new(step.handler_config.clone()),
-            inputs: inputs.into(),
-            timeout: step.timeout_seconds.map(Duration::from_secs),
+        .map(|(((entry, (handler, retry)), inputs), step)| {
+            Arc::new(BoundStep {
+                entry,
+                handler,
+                retry,
+                config: Arc::new(step.handler_config.clone()),
+                inputs: inputs.into(),
+                timeout: step.timeout_seconds.map(Duration::from_secs),
+            })
         })
         .collect();
     Ok(Definition { inner: Arc::new(Inner { bound, steps, spawns, context, hooks }) })

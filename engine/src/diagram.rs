@@ -38,7 +38,13 @@ impl Chart {
         Self { nodes: String::from("flowchart TD\n"), edges: String::new(), coloured: false }
     }
 
-    fn step(&mut self, place: usize, name: &str, parents: impl Iterator<Item = usize>, phase: Option<StepPhase>) {
+    fn step(
+        &mut self,
+        place: usize,
+        name: &str,
+        parents: impl Iterator<Item = usize>,
+        phase: Option<StepPhase>,
+    ) {
         let class = phase.map_or(String::new(), |phase| format!(":::{}", class_of(phase)));
         self.coloured |= phase.is_some();
         // Writing to a String cannot fail.
@@ -91,7 +97,8 @@ mod tests {
     #[test]
     fn names_are_escaped_and_edges_drawn() {
         let mut template = Template::new("n", "w", Version(1, 0, 0));
-        let child = StepTemplate { depends_on_steps: vec![StepName::from("a\"<b")], ..StepTemplate::new("c", "h") };
+        let child =
+            StepTemplate { depends_on_steps: vec![StepName::from("a\"<b")], ..StepTemplate::new("c", "h") };
         template.step_templates = vec![StepTemplate::new("a\"<b", "h"), child];
         let text = mermaid(&template);
         assert_eq!(text, "flowchart TD\n    s0[\"a#34;#60;b\"]\n    s1[\"c\"]\n    s0 --> s1\n");

@@ -14,8 +14,10 @@ use crate::known::{KnownTask, KnownTasks};
 use crate::payload::{self, Limits};
 use crate::run_loop::RunLoop;
 use crate::{
-    Act, BuildErrors, Clock, Creation, Definition, DefinitionHash, Detail, Dynamic, Enqueue, EngineTypes, Erased, Event, EventName, EventSink, Handlers, Intervened, Intervention, Misfit, NewTask, Parts, Report, Resources, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, Wake,
-    Worker, WorkerId,
+    Act, BuildErrors, Clock, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes, Enqueue,
+    Erased, Event, EventName, EventSink, Handlers, Intervened, Intervention, Misfit, NewTask, Parts, Report,
+    Resources, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState,
+    Timestamp, Wake, Worker, WorkerId,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -117,7 +119,9 @@ pub enum EngineError {
         misfit: Misfit,
     },
     /// A step takes a shared resource that the engine does not have.
-    #[error("step `{step}` of {workflow} takes State<{resource}>, which the engine does not have; add it with `.state(…)`")]
+    #[error(
+        "step `{step}` of {workflow} takes State<{resource}>, which the engine does not have; add it with `.state(…)`"
+    )]
     MissingState {
         /// Of which workflow.
         workflow: String,
@@ -244,7 +248,8 @@ impl<T: EngineTypes> Engine<T> {
     #[must_use]
     pub fn state<R: Send + Sync + 'static>(self, resource: R) -> Self {
         {
-            let mut resources = self.shared.resources.write().expect("nothing panics while it adds a resource");
+            let mut resources =
+                self.shared.resources.write().expect("nothing panics while it adds a resource");
             Arc::make_mut(&mut resources).insert(resource);
         }
         self
@@ -317,7 +322,11 @@ impl<T: EngineTypes> Engine<T> {
     ///
     /// # Errors
     /// As [`Engine::start_definition`]; a repeated identity is [`EngineError::Duplicate`].
-    pub async fn request(&self, definition: &Definition, request: Request) -> Result<Task<Dynamic, T>, EngineError> {
+    pub async fn request(
+        &self,
+        definition: &Definition,
+        request: Request,
+    ) -> Result<Task<Dynamic, T>, EngineError> {
         let mut started = self.request_many(definition, vec![request]).await?;
         started.pop().expect("one request, one answer")
     }
@@ -326,7 +335,6 @@ impl<T: EngineTypes> Engine<T> {
     ///
     /// # Errors
     /// As [`Engine::start_definition`].
-    #[expect(clippy::type_complexity, reason = "a list of answers in a result")]
     pub async fn request_many(
         &self,
         definition: &Definition,
@@ -335,15 +343,25 @@ impl<T: EngineTypes> Engine<T> {
         let _busy = self.shared.clock.busy();
         self.learn(definition).await?;
         let now = self.shared.clock.now();
-        let new = requests.into_iter().map(|request| planned(definition, request, now)).collect::<Result<Vec<_>, _>>()?;
-        let contexts: Vec<_> = new.iter().map(|task| (Arc::clone(&task.request.context), task.inputs.clone())).collect();
+        let new = requests
+            .into_iter()
+            .map(|request| planned(definition, request, now))
+            .collect::<Result<Vec<_>, _>>()?;
+        let contexts: Vec<_> =
+            new.iter().map(|task| (Arc::clone(&task.request.context), task.inputs.clone())).collect();
         let created = self.shared.storage.create(new, now).await?;
         let mut events = vec![];
         let mut wakes = vec![];
         let answers = created.into_iter().zip(contexts).map(|(creation, (context, inputs))| match creation {
             Creation::Duplicate { task } => Err(EngineError::Duplicate { task }),
             Creation::Created { task, steps, settled } => {
-                events.push(Event { name: EventName::TaskInitializeRequested, task, step: None, transition: None, at: now });
+                events.push(Event {
+                    name: EventName::TaskInitializeRequested,
+                    task,
+                    step: None,
+                    transition: None,
+                    at: now,
+                });
                 if settled.is_none() {
                     wakes.push(Wake { due: now, task, generation: 0 });
                     self.shared.remember_created(task, definition, context, steps, inputs);
@@ -359,7 +377,11 @@ impl<T: EngineTypes> Engine<T> {
         Ok(answers)
     }
 
-    pub(crate) fn json(&self, definition: &Definition, context: impl Serialize) -> Result<Value, EngineError> {
+    pub(crate) fn json(
+        &self,
+        definition: &Definition,
+        context: impl Serialize,
+    ) -> Result<Value, EngineError> {
         serde_json::to_value(context).map_err(|error| EngineError::Context {
             workflow: definition.full_name(),
             step: None,
@@ -429,7 +451,8 @@ impl<T: EngineTypes> Engine<T> {
     ) -> Result<Intervened, EngineError> {
         let _busy = self.shared.clock.busy();
         let now = self.shared.clock.now();
-        let act = Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
+        let act =
+            Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
         let done = self.shared.storage.intervene(act).await?;
         if let Intervened::Moved { steps, rows, .. } = &done {
             if self.shared.events.is_listening() {
@@ -485,9 +508,11 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
     if !context.is_object() {
         return Err(EngineError::Context { workflow: workflow(), step: None, misfit: object });
     }
-    definition
-        .check_context(&context)
-        .map_err(|(step, misfit)| EngineError::Context { workflow: workflow(), step, misfit })?;
+    definition.check_context(&context).map_err(|(step, misfit)| EngineError::Context {
+        workflow: workflow(),
+        step,
+        misfit,
+    })?;
     let stored = TaskRequest {
         context: Arc::new(context),
         requested_at: request.requested_at.unwrap_or(now),
@@ -498,7 +523,10 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
         bypass_steps: request.bypass_steps,
     };
     let mut plan = TaskPlan::new(definition.template(), &stored);
-    definition.hooks().plan(&mut plan).map_err(|message| EngineError::Plan { workflow: workflow(), message })?;
+    definition
+        .hooks()
+        .plan(&mut plan)
+        .map_err(|message| EngineError::Plan { workflow: workflow(), message })?;
     let inputs = plan.inputs;
     let identity_hash = request.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     Ok(NewTask { definition: definition.bound().hash().clone(), identity_hash, request: stored, inputs })
@@ -572,13 +600,17 @@ impl<T: EngineTypes> Shared<T> {
                 Some(definition) => Ok(definition),
                 None => Definition::from_template((*record.template).clone(), &handlers),
             };
-            let known = definition
-                .map_err(|errors| errors.to_string())
-                .and_then(|definition| KnownTask::loaded(&record, definition, &handlers).map_err(|error| error.to_string()));
+            let known = definition.map_err(|errors| errors.to_string()).and_then(|definition| {
+                KnownTask::loaded(&record, definition, &handlers).map_err(|error| error.to_string())
+            });
             match known {
                 Ok(known) => self.known().insert(record.id, known),
                 Err(why) => {
-                    tracing::info!(task = record.id.0, why, "a task waits for a worker that has its handlers");
+                    tracing::info!(
+                        task = record.id.0,
+                        why,
+                        "a task waits for a worker that has its handlers"
+                    );
                     self.known().forget(record.id);
                     unserved.push(record.id);
                 }

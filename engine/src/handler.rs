@@ -54,6 +54,16 @@ where
 /// See [`handler_fn`].
 pub struct FnHandler<F>(F);
 
+impl<F> FnHandler<F>
+where
+    Self: DynHandler,
+{
+    /// The same under a name of its own, so that many steps can share it; otherwise it is named after its step.
+    pub fn named(self, name: impl Into<HandlerName>) -> Entry {
+        Entry::of_value(name, Arc::new(self))
+    }
+}
+
 #[async_trait]
 impl<F, R> DynHandler for FnHandler<F>
 where

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::definition::BoundStep;
 use crate::handler::BoundInput;
 use crate::{
-    BuildError, Claim, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord, TaskId, TaskRecord,
+    BuildError, Claim, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord,
+    TaskId, TaskRecord,
 };
 
 /// One task, as far as running its steps goes. Never the truth about states.
@@ -28,13 +29,13 @@ struct SpawnedStep {
     id: StepId,
     name: StepName,
     parents: Vec<StepId>,
-    bound: BoundStep,
+    bound: Arc<BoundStep>,
 }
 
 /// What is needed to run one step.
 pub(crate) struct Runnable<'a> {
     pub(crate) name: &'a StepName,
-    pub(crate) bound: &'a BoundStep,
+    pub(crate) bound: &'a Arc<BoundStep>,
     pub(crate) context: &'a Arc<Value>,
 }
 
@@ -50,7 +51,11 @@ impl KnownTask {
     }
 
     /// A task made elsewhere or earlier.
-    pub(crate) fn loaded(record: &TaskRecord, definition: Definition, handlers: &Handlers) -> Result<Self, BuildError> {
+    pub(crate) fn loaded(
+        record: &TaskRecord,
+        definition: Definition,
+        handlers: &Handlers,
+    ) -> Result<Self, BuildError> {
         let (template, spawned): (Vec<_>, Vec<_>) =
             record.steps.iter().partition(|step| step.binding.spawned_by.is_none());
         let context = &record.request.context;
@@ -60,9 +65,9 @@ impl KnownTask {
         let joined = if spawned.is_empty() {
             HashMap::new()
         } else {
-            let joins = template.iter().map(|step| {
-                (step.id, step.parents.iter().copied().filter(is_spawned).collect::<Vec<_>>())
-            });
+            let joins = template
+                .iter()
+                .map(|step| (step.id, step.parents.iter().copied().filter(is_spawned).collect::<Vec<_>>()));
             joins.filter(|(_, parents)| !parents.is_empty()).collect()
         };
         let spawned = spawned.iter().map(|step| SpawnedStep::bind(step, &definition, handlers));
@@ -88,15 +93,19 @@ impl KnownTask {
 
     /// Whether everything that a claim names is known.
     pub(crate) fn understands(&self, claim: &Claim) -> bool {
-        let known = |step: StepId| self.place(step).is_some() || self.spawned.iter().any(|spawned| spawned.id == step);
+        let known = |step: StepId| {
+            self.place(step).is_some() || self.spawned.iter().any(|spawned| spawned.id == step)
+        };
         let is_parent = |parent: StepId| {
-            known(parent) && (self.place(parent).is_some() || self.spawned_parents(claim.step).contains(&parent))
+            known(parent)
+                && (self.place(parent).is_some() || self.spawned_parents(claim.step).contains(&parent))
         };
         known(claim.step) && claim.parents.iter().all(|(parent, _)| is_parent(*parent))
     }
 
     fn spawned_parents(&self, step: StepId) -> &[StepId] {
-        let of_spawned = || self.spawned.iter().find(|spawned| spawned.id == step).map(|spawned| &spawned.parents);
+        let of_spawned =
+            || self.spawned.iter().find(|spawned| spawned.id == step).map(|spawned| &spawned.parents);
         self.joined.get(&step).or_else(of_spawned).map_or(&[], Vec::as_slice)
     }
 
@@ -110,7 +119,8 @@ impl KnownTask {
     ) -> Option<Vec<Parent>> {
         let ids: Vec<StepId> = match self.place(step) {
             Some(place) => {
-                let parents = self.definition.bound().parents()[place].iter().map(|place| self.template_steps[*place]);
+                let parents =
+                    self.definition.bound().parents()[place].iter().map(|place| self.template_steps[*place]);
                 parents.chain(self.joined.get(&step).into_iter().flatten().copied()).collect()
             }
             None => self.spawned.iter().find(|spawned| spawned.id == step)?.parents.clone(),
@@ -130,7 +140,9 @@ impl KnownTask {
         let runnable = self.runnable(id)?;
         let result = match told.binary_search_by_key(&id, |(id, _)| *id) {
             Ok(place) => told[place].1.clone(),
-            Err(_) => recorded.get(&id).map_or(ParentResult::Absent, |value| ParentResult::Value(Arc::clone(value))),
+            Err(_) => {
+                recorded.get(&id).map_or(ParentResult::Absent, |value| ParentResult::Value(Arc::clone(value)))
+            }
         };
         Some(Parent {
             name: runnable.name.clone(),
@@ -153,14 +165,14 @@ impl SpawnedStep {
     }
 }
 
-fn bind_spawned(name: &StepName, entry: Entry, config: &Arc<Value>) -> Result<BoundStep, BuildError> {
+fn bind_spawned(name: &StepName, entry: Entry, config: &Arc<Value>) -> Result<Arc<BoundStep>, BuildError> {
     let handler = entry
         .make(config)
         .map_err(|misfit| BuildError::HandlerConfig { step: name.clone(), message: misfit.to_string() })?;
     let timeout = entry.policy.timeout_seconds.map(std::time::Duration::from_secs);
     // A spawned step has no place in the template, so its inputs are found by key alone.
     let inputs: Arc<[BoundInput]> = Arc::new([]);
-    Ok(BoundStep { entry, handler, config: Arc::clone(config), inputs, retry: None, timeout })
+    Ok(Arc::new(BoundStep { entry, handler, config: Arc::clone(config), inputs, retry: None, timeout }))
 }
 
 /// The tasks that a process remembers.

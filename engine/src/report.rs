@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::decide::{step_phase, task_phase};
 use crate::handler::decode;
 use crate::{
-    Act, Engine, EngineError, EngineTypes, Erased, Intervened, StepName, StepPhase, StepRecord, StepState, TaskCommand,
-    TaskId, TaskPhase, TaskRecord, TaskState, Timestamp, diagram,
+    Act, Engine, EngineError, EngineTypes, Erased, Intervened, StepName, StepPhase, StepRecord, StepState,
+    TaskCommand, TaskId, TaskPhase, TaskRecord, TaskState, Timestamp, diagram,
 };
 
 /// For tasks whose workflow is known only at run time: what they yield is checked when it is read.
@@ -102,7 +102,12 @@ impl<W, T: EngineTypes> Task<W, T> {
         self.act(TaskCommand::Retry, actor, None).await
     }
 
-    async fn act(&self, command: TaskCommand, actor: &str, reason: Option<&str>) -> Result<Intervened, EngineError> {
+    async fn act(
+        &self,
+        command: TaskCommand,
+        actor: &str,
+        reason: Option<&str>,
+    ) -> Result<Intervened, EngineError> {
         self.engine.intervene(self.id, Act::Task { command, expected: None }, actor, reason).await
     }
 }
@@ -178,7 +183,9 @@ impl<W> Report<W> {
     /// The steps that may never run again by themselves, with why the last attempt failed.
     pub fn blocked(&self) -> impl Iterator<Item = (&StepName, &str)> {
         let blocked = self.steps().iter().filter(|step| step.facts().blocked().is_some());
-        blocked.map(|step| (&step.name, step.results.get("error").and_then(Value::as_str).unwrap_or("no attempt is left")))
+        blocked.map(|step| {
+            (&step.name, step.results.get("error").and_then(Value::as_str).unwrap_or("no attempt is left"))
+        })
     }
 
     /// Attempts beyond the first ones, over all steps.
@@ -202,6 +209,9 @@ impl<W> Report<W> {
 
 impl<W> fmt::Debug for Report<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Report").field("task", &self.record.id).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Report")
+            .field("task", &self.record.id)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

@@ -18,9 +18,10 @@ use crate::handler::Spawning;
 use crate::inbox::{Finished, Message, Watched};
 use crate::known::KnownTask;
 use crate::{
-    Advance, Beat, Busy, Call, Claim, Clock, Due, DynClock, EngineError, EngineTypes, ErrorReport, Event, EventName, EventSink,
-    Handled, HandlerRoom, Outcome, OutcomeKind, Progress, Recording, RetryAdvice, Room, Settled, StepId, Storage,
-    StorageError, TaskId, TaskState, Timestamp, Token, TransitionId, WORKER_SHUTDOWN, Wake, payload,
+    Advance, Beat, Busy, Call, Claim, Clock, Due, DynClock, EngineError, EngineTypes, ErrorReport, Event,
+    EventName, EventSink, Handled, HandlerRoom, Outcome, OutcomeKind, Progress, Recording, RetryAdvice, Room,
+    Settled, StepId, Storage, StorageError, TaskId, TaskState, Timestamp, Token, TransitionId,
+    WORKER_SHUTDOWN, Wake, payload,
 };
 
 /// How many wakes are asked for at a time.
@@ -246,8 +247,12 @@ impl<T: EngineTypes> RunLoop<T> {
 
     fn end_passes(&mut self, now: Timestamp) {
         let over = |waiter: &Waiter| matches!(&waiter.what, Awaited::Pass { until, .. } if *until <= now);
-        let tasks: Vec<_> =
-            self.waiting.iter().filter(|(_, waiters)| waiters.iter().any(over)).map(|(task, _)| *task).collect();
+        let tasks: Vec<_> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiters)| waiters.iter().any(over))
+            .map(|(task, _)| *task)
+            .collect();
         for task in tasks {
             self.answer_passes(task, Handled::RunAgain, Some(now));
         }
@@ -297,7 +302,10 @@ impl<T: EngineTypes> RunLoop<T> {
 
     fn has_nothing_to_wait_for(&self) -> bool {
         self.beat_at.is_none()
-            && self.serving == 0 && self.running.is_empty() && self.waiting.is_empty() && self.stopping.is_empty()
+            && self.serving == 0
+            && self.running.is_empty()
+            && self.waiting.is_empty()
+            && self.stopping.is_empty()
     }
 
     /// Until a message comes or the next moment of interest.
@@ -309,7 +317,8 @@ impl<T: EngineTypes> RunLoop<T> {
         });
         let stops = self.stopping.iter().map(|stopping| stopping.until);
         let has_room = self.room() > 0;
-        let timer = self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
+        let timer =
+            self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
         let next = timer.chain(passes).chain(stops).chain(self.beat_at).min();
         let busy = self.busy.take().unwrap_or_else(|| clock.busy());
         // The clock knows its sleeper before the guard is given up.
@@ -337,7 +346,8 @@ impl<T: EngineTypes> RunLoop<T> {
     async fn beat(&mut self) {
         let now = self.shared.clock.now();
         let interval = self.shared.settings.heartbeat_interval;
-        let held = self.running.keys().copied().chain(self.finished.iter().map(|finished| finished.outcome.token));
+        let held =
+            self.running.keys().copied().chain(self.finished.iter().map(|finished| finished.outcome.token));
         let beat = Beat {
             worker: self.shared.settings.worker,
             label: self.shared.settings.label.clone(),
@@ -353,7 +363,10 @@ impl<T: EngineTypes> RunLoop<T> {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not take a sign of life");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the storage did not take a sign of life"
+                );
                 self.beat_until = self.beat_until.max(now + 3 * interval);
             }
         }
@@ -372,7 +385,10 @@ impl<T: EngineTypes> RunLoop<T> {
                 self.ask_at = if full { Some(now) } else { next.into_iter().chain(poll).min() };
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not tell what is due");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the storage did not tell what is due"
+                );
                 self.ask_at = Some(now + STORAGE_RETRY.1);
             }
         }
@@ -432,7 +448,8 @@ impl<T: EngineTypes> RunLoop<T> {
         let mut left = vec![];
         for finished in std::mem::take(&mut self.finished) {
             bytes += finished.bytes;
-            let fits = outcomes.len() < settings.batch_outcomes && (outcomes.is_empty() || bytes <= settings.batch_bytes);
+            let fits = outcomes.len() < settings.batch_outcomes
+                && (outcomes.is_empty() || bytes <= settings.batch_bytes);
             if fits && wanted_here(&finished.outcome) == claims {
                 outcomes.push(finished.outcome);
             } else {
@@ -457,7 +474,10 @@ impl<T: EngineTypes> RunLoop<T> {
             match self.call(&batch).await {
                 Ok(progress) => self.take_progress(&batch, progress).await,
                 Err(error) if error.is_transient() => {
-                    tracing::error!(outcomes = batch.outcomes.len(), "stopped before the storage came back; another worker will be given these steps");
+                    tracing::error!(
+                        outcomes = batch.outcomes.len(),
+                        "stopped before the storage came back; another worker will be given these steps"
+                    );
                     self.stopping.iter_mut().for_each(|stopping| stopping.tokens.clear());
                 }
                 Err(error) => batches.extend(self.smaller(batch, error)),
@@ -477,7 +497,10 @@ impl<T: EngineTypes> RunLoop<T> {
             };
             match self.shared.storage.advance(call).await {
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the storage is not available; trying again");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the storage is not available; trying again"
+                    );
                     let interval = self.shared.settings.heartbeat_interval;
                     self.beat_until = self.shared.clock.now() + 3 * interval;
                     self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
@@ -499,7 +522,10 @@ impl<T: EngineTypes> RunLoop<T> {
     fn gives_up(&self) -> bool {
         let now = self.shared.clock.now();
         let over = |stopping: &Stopping| stopping.until <= now;
-        self.serving == 0 && self.waiting.is_empty() && !self.stopping.is_empty() && self.stopping.iter().all(over)
+        self.serving == 0
+            && self.waiting.is_empty()
+            && !self.stopping.is_empty()
+            && self.stopping.iter().all(over)
     }
 
     fn smaller(&mut self, mut batch: Batch, error: StorageError) -> Vec<Batch> {
@@ -508,7 +534,10 @@ impl<T: EngineTypes> RunLoop<T> {
             let wanted = batch.wanted.split_off(batch.wanted.len() / 2);
             // One outcome and one task would be cut into themselves and nothing.
             let (first, second) = if batch.outcomes.is_empty() && batch.wanted.is_empty() {
-                (Batch { outcomes, wanted: vec![], room: batch.room.clone() }, Batch { outcomes: vec![], wanted, room: batch.room })
+                (
+                    Batch { outcomes, wanted: vec![], room: batch.room.clone() },
+                    Batch { outcomes: vec![], wanted, room: batch.room },
+                )
             } else {
                 let room = batch.room.clone();
                 (batch, Batch { outcomes, wanted, room })
@@ -558,7 +587,8 @@ impl<T: EngineTypes> RunLoop<T> {
 
     /// Loads again the tasks that got steps which are not known here.
     async fn get_to_know_changed(&self, batch: &Batch, progress: &[Progress]) {
-        let spawned = batch.outcomes.iter().filter(|outcome| !outcome.spawned.is_empty()).map(|outcome| outcome.task);
+        let spawned =
+            batch.outcomes.iter().filter(|outcome| !outcome.spawned.is_empty()).map(|outcome| outcome.task);
         let unknown = progress.iter().filter(|task| {
             let known = self.shared.known().get(task.task);
             let understood = |claim: &Claim| known.as_ref().is_some_and(|known| known.understands(claim));
@@ -576,7 +606,12 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
-    fn take_task_progress(&mut self, batch: &Batch, progress: Progress, outputs: &HashMap<StepId, Arc<Value>>) {
+    fn take_task_progress(
+        &mut self,
+        batch: &Batch,
+        progress: Progress,
+        outputs: &HashMap<StepId, Arc<Value>>,
+    ) {
         let task = progress.task;
         let claimed = !progress.claims.is_empty();
         let known = self.shared.known().get(task);
@@ -595,7 +630,8 @@ impl<T: EngineTypes> RunLoop<T> {
         } else if let Some(due) = progress.next_wake.filter(|_| self.is_wanted(task)) {
             self.timers.insert((due, task));
             if !claimed && !self.running_of.contains_key(&task) {
-                let answer = if due <= self.shared.clock.now() { Handled::RunAgain } else { Handled::WakeAt(due) };
+                let answer =
+                    if due <= self.shared.clock.now() { Handled::RunAgain } else { Handled::WakeAt(due) };
                 self.answer_passes(task, answer, None);
             }
         } else if !claimed && !self.running_of.contains_key(&task) && self.waiting.contains_key(&task) {
@@ -655,7 +691,13 @@ impl<T: EngineTypes> RunLoop<T> {
         });
     }
 
-    fn start(&mut self, task: TaskId, known: Option<&Arc<KnownTask>>, claim: Claim, outputs: &HashMap<StepId, Arc<Value>>) {
+    fn start(
+        &mut self,
+        task: TaskId,
+        known: Option<&Arc<KnownTask>>,
+        claim: Claim,
+        outputs: &HashMap<StepId, Arc<Value>>,
+    ) {
         let parents = known.and_then(|known| known.parents(claim.step, &claim.parents, outputs));
         let runnable = known.and_then(|known| known.runnable(claim.step));
         let (Some(known), Some(runnable), Some(parents)) = (known, runnable, parents) else {
@@ -682,7 +724,7 @@ impl<T: EngineTypes> RunLoop<T> {
         self.attempts += 1;
         let attempt = Attempt {
             task,
-            bound: runnable.bound.clone(),
+            bound: Arc::clone(runnable.bound),
             definition: known.definition.clone(),
             spawned,
             clock: Arc::clone(&clock),
@@ -705,7 +747,8 @@ impl<T: EngineTypes> RunLoop<T> {
     }
 
     fn holds(&self, token: Token) -> bool {
-        self.running.contains_key(&token) || self.finished.iter().any(|finished| finished.outcome.token == token)
+        self.running.contains_key(&token)
+            || self.finished.iter().any(|finished| finished.outcome.token == token)
     }
 
     fn hand_back(&mut self, task: TaskId, claim: &Claim) {
@@ -743,10 +786,12 @@ fn outputs(batch: &Batch, progress: &[Progress]) -> HashMap<StepId, Arc<Value>> 
 
 /// The facts of one commit, in the order of each task: recorded, claimed, settled.
 fn events(batch: &Batch, progress: &[Progress], at: Timestamp) -> Vec<Event> {
-    let by_token: HashMap<Token, &Outcome> = batch.outcomes.iter().map(|outcome| (outcome.token, outcome)).collect();
+    let by_token: HashMap<Token, &Outcome> =
+        batch.outcomes.iter().map(|outcome| (outcome.token, outcome)).collect();
     let mut events = vec![];
     for task in progress {
-        let mut tell = |name, step, transition| events.push(Event { name, task: task.task, step, transition, at });
+        let mut tell =
+            |name, step, transition| events.push(Event { name, task: task.task, step, transition, at });
         for recorded in &task.recorded {
             let Some(outcome) = by_token.get(&recorded.token) else { continue };
             let step = Some(outcome.step);

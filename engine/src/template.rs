@@ -1,5 +1,6 @@
 //! Templates: a workflow as plain data, with the reference's keys.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
@@ -585,8 +586,8 @@ fn shortest_cycle(knot: &BTreeSet<usize>, children: &[Vec<usize>]) -> Vec<usize>
                 path.reverse();
                 return path;
             }
-            if !came_from.contains_key(&next) {
-                came_from.insert(next, here);
+            if let Entry::Vacant(unseen) = came_from.entry(next) {
+                unseen.insert(here);
                 queue.push_back(next);
             }
         }

@@ -66,7 +66,10 @@ async fn listen<T: EngineTypes>(engine: &Engine<T>) {
                 shared.post(Message::Hints(delivery.wakes));
                 for wake in wakes {
                     if let Err(error) = shared.queue.ack(wake).await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not forget a hint");
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the queue did not forget a hint"
+                        );
                     }
                 }
                 drop(delivery.busy);

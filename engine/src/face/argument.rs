@@ -14,8 +14,8 @@ use super::graph::{AllOf, DependencyTree, MaybeOf, OutputOf};
 use super::step::{Step, decode_config};
 use crate::handler::{Spawning, ask_for, fits};
 use crate::{
-    Arity, BAD_INPUT, Call, Entry, InputKey, InputNeed, MISSING_OUTPUT, Needs, ResultExt, SpawnRequest, StepError,
-    StepName, StepResult, TypeKey,
+    Arity, BAD_INPUT, Call, Entry, InputKey, InputNeed, MISSING_OUTPUT, Needs, ResultExt, SpawnRequest,
+    StepError, StepName, StepResult, TypeKey,
 };
 
 /// What a step may take.
@@ -469,7 +469,9 @@ impl<T: Readable> Argument for Config<T> {
     }
     fn extract(call: &Call) -> StepResult<Self> {
         let config = decode_config(call.raw_config());
-        config.map(Config).map_err(|misfit| StepError::permanent(format!("handler_config: {misfit}")).class(BAD_INPUT))
+        config
+            .map(Config)
+            .map_err(|misfit| StepError::permanent(format!("handler_config: {misfit}")).class(BAD_INPUT))
     }
 }
 
@@ -480,7 +482,9 @@ impl<T: Send + Sync + 'static> Argument for State<T> {
         needs.states.push(TypeKey::of::<T>());
     }
     fn extract(call: &Call) -> StepResult<Self> {
-        let missing = || StepError::permanent(format!("the engine has no State<{}>", type_name::<T>())).class(BAD_INPUT);
+        let missing = || {
+            StepError::permanent(format!("the engine has no State<{}>", type_name::<T>())).class(BAD_INPUT)
+        };
         call.state().map(State).ok_or_else(missing)
     }
 }

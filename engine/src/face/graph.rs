@@ -140,7 +140,9 @@ pub const fn check_step<const N: usize>(steps: &[Node; N], place: usize, workflo
     while earlier < place {
         if steps[earlier].name_hash == step.name_hash {
             let text = Text::new().add("two steps are named `").add(step.name);
-            return Some(text.add("`; give one another name: `other_name = ").add(step.handler.type_name).add("`"));
+            return Some(
+                text.add("`; give one another name: `other_name = ").add(step.handler.type_name).add("`"),
+            );
         }
         earlier += 1;
     }
@@ -219,7 +221,8 @@ const fn missing(step: &Node, handler: &HandlerId, workflow: &str) -> Text {
     if step.handler.hash == handler.hash {
         return text.add("` waits for itself: it takes the output of `").add(handler.type_name).add("`");
     }
-    let text = text.add("` waits for `").add(handler.type_name).add("`, which is not a step of `").add(workflow);
+    let text =
+        text.add("` waits for `").add(handler.type_name).add("`, which is not a step of `").add(workflow);
     text.add("`; add it: `steps(").add(handler.type_name).add(", …)`")
 }
 
@@ -234,7 +237,12 @@ const fn ambiguous(step: &Node, first: &Node, second: &Node) -> Option<Text> {
         return None;
     }
     let handler = first.handler.type_name;
-    let text = Text::new().add("`").add(step.says).add("` takes the output of `").add(handler).add("`, which runs `");
+    let text = Text::new()
+        .add("`")
+        .add(step.says)
+        .add("` takes the output of `")
+        .add(handler)
+        .add("`, which runs `");
     let text = text.add(first.name).add("` and `").add(second.name).add("`; say which: `").add(step.says);
     let text = text.add(" after(").add(first.says).add(")`, or take `Outputs<").add(handler);
     Some(text.add(">`"))

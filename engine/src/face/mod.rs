@@ -17,7 +17,8 @@ pub use argument::{
 };
 pub use context::{AnyContext, ContextRule, MergeContext, On, Payload, WorksOn};
 pub use graph::{
-    AllOf, DependencyTree, HandlerId, MaybeOf, Node, OutputOf, Problem, Text, Tree, check_step, find_cycle, hash, judge,
+    AllOf, DependencyTree, HandlerId, MaybeOf, Node, OutputOf, Problem, Text, Tree, check_step, find_cycle,
+    hash, judge,
 };
 pub use linked::{LinkedHandler, LinkedWorkflow};
 pub use result::IntoStepResult;

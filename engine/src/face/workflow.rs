@@ -7,8 +7,8 @@ use super::context::{Payload, WorksOn};
 use super::graph::{DependencyTree, Node, hash};
 use super::step::{Declared, Step};
 use crate::{
-    BuildErrors, Definition, DefinitionBuilder, Dynamic, Engine, EngineError, EngineTypes, IntoHandler, Report, StepName,
-    Task,
+    BuildErrors, Definition, DefinitionBuilder, Dynamic, Engine, EngineError, EngineTypes, IntoHandler,
+    Report, StepName, Task,
 };
 
 /// A workflow as a type. Written by `#[derive(Workflow)]`.

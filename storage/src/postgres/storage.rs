@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::Connection as _;
 use tasker_engine::payload::Limits;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
@@ -42,7 +43,11 @@ impl PostgresStorage {
     /// [`StorageError::Unavailable`] when the server cannot be reached, [`StorageError::Refused`] when the URL is none or
     /// the server turns us away.
     pub async fn connect(url: &str) -> Result<Self, StorageError> {
-        Ok(PgPool::connect(url).await.map_err(storage_error)?.into())
+        let options: PgConnectOptions = url.parse().map_err(storage_error)?;
+        // One connection first: a pool would try again and again where nobody listens.
+        let probe = PgConnection::connect_with(&options).await.map_err(storage_error)?;
+        probe.close().await.map_err(storage_error)?;
+        Ok(PgPool::connect_with(options).await.map_err(storage_error)?.into())
     }
 
     /// Brings the schema of the database up to date. Does nothing when it is; two who migrate at once wait for each

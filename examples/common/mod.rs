@@ -1,0 +1,12 @@
+//! What the examples share: how they end, what they print, a bar that shows them at work, and a graph to compare with.
+
+pub(crate) mod audit;
+mod failure;
+mod graph;
+mod output;
+mod progress;
+
+pub(crate) use failure::{Failure, completed, ended};
+pub(crate) use graph::Graph;
+pub(crate) use output::{Column, lines, print, table, verdict};
+pub(crate) use progress::Progress;
