@@ -40,3 +40,8 @@ pub use tasker_storage::postgres;
 // The macros, beside the traits of the same names.
 #[cfg(feature = "macros")]
 pub use tasker_macros::{Fail, StepHandler, Workflow, step};
+
+/// The program of the README, kept true.
+#[cfg(all(doctest, feature = "macros", feature = "memory"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
