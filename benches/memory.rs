@@ -22,7 +22,13 @@ use report::{Measured, Report};
 fn main() {
     let arguments = report::Arguments::parse();
     let mut report = Report::new("memory", &arguments);
-    let steps = if arguments.tiny { 2_000 } else if arguments.quick { 100_000 } else { 400_000 };
+    let steps = if arguments.tiny {
+        2_000
+    } else if arguments.quick {
+        100_000
+    } else {
+        400_000
+    };
 
     report.measure("overhead/memory", "us/step", "tokio by hand", arguments.repeats, || {
         let graph = Arc::new(Graph::linear(10));
@@ -34,13 +40,19 @@ fn main() {
     });
     for (name, graph) in graphs() {
         let graph = Arc::new(graph);
-        report.measure(&format!("end_to_end/memory/{name}"), "steps/s", "tokio by hand", arguments.repeats, || {
-            let runtime = two_threads();
-            (
-                steps_a_second(runtime.block_on(spawned(engine_runs(&graph, steps))), steps),
-                steps_a_second(runtime.block_on(spawned(hand_runs(&graph, steps))), steps),
-            )
-        });
+        report.measure(
+            &format!("end_to_end/memory/{name}"),
+            "steps/s",
+            "tokio by hand",
+            arguments.repeats,
+            || {
+                let runtime = two_threads();
+                (
+                    steps_a_second(runtime.block_on(spawned(engine_runs(&graph, steps))), steps),
+                    steps_a_second(runtime.block_on(spawned(hand_runs(&graph, steps))), steps),
+                )
+            },
+        );
     }
     report.finish();
 }
@@ -60,7 +72,11 @@ fn one_thread() -> Runtime {
 }
 
 fn two_threads() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime of two threads starts")
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime of two threads starts")
 }
 
 /// Runs it as a task of the runtime: the thread that blocks on a runtime is none of its workers.
@@ -100,7 +116,11 @@ impl Graph {
     /// A binary tree, root first.
     fn tree(levels: u32) -> Self {
         let nodes = (1 << levels) - 1;
-        Self { parents: (0..nodes).map(|node: usize| node.checked_sub(1).map(|place| place / 2).into_iter().collect()).collect() }
+        Self {
+            parents: (0..nodes)
+                .map(|node: usize| node.checked_sub(1).map(|place| place / 2).into_iter().collect())
+                .collect(),
+        }
     }
 
     /// Layers of equal width; each node waits for up to three of the layer above.
@@ -109,7 +129,8 @@ impl Graph {
         let parents = (0..nodes).map(|node| {
             let layer = node / width;
             let above = layer.checked_sub(1).map(|layer| layer * width);
-            let mut parents: Vec<_> = above.into_iter().flat_map(|first| (0..3).map(move |_| first)).collect();
+            let mut parents: Vec<_> =
+                above.into_iter().flat_map(|first| (0..3).map(move |_| first)).collect();
             parents.iter_mut().for_each(|parent| *parent += random.usize(..width));
             parents.sort_unstable();
             parents.dedup();

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{
-    Act, BuildError, Entry, EventName, Handled, Hooks, Intervened, MemoryEventLog, NotMoved, PANIC, Parent, Refusal, Request,
-    Settings, SpawnRequest, StepCommand, StepName, StepState, TIMEOUT, TaskCommand, TaskId, TaskPhase, TaskPlan, TaskState,
-    Timestamp, handler_fn,
+    Act, BuildError, Entry, EventName, Handled, Hooks, Intervened, MemoryEventLog, NotMoved, PANIC, Parent,
+    Refusal, Request, Settings, SpawnRequest, StepCommand, StepName, StepState, TIMEOUT, TaskCommand, TaskId,
+    TaskPhase, TaskPlan, TaskState, Timestamp, handler_fn,
 };
 
 fn clock() -> SimulatedClock {
@@ -64,7 +64,8 @@ async fn many_tasks_at_once_all_finish() {
     let engine = Engine::in_memory();
     let requests = (0..500).map(|_| Request::new(json!({}))).collect();
     let tasks = engine.request_many(&diamond(), requests).await.unwrap();
-    let runs: Vec<_> = tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
+    let runs: Vec<_> =
+        tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
     for run in runs {
         assert_eq!(run.await.unwrap().unwrap().output_of::<u64>("d").unwrap(), 5);
     }
@@ -78,7 +79,8 @@ async fn a_failure_is_retried_after_two_and_four_seconds() {
     let report = task.finished().await.unwrap();
     assert_eq!(report.output_of::<u32>("flaky").unwrap(), 3);
     assert_eq!(report.retries(), 2);
-    let claimed: Vec<_> = report.steps()[0].history.iter().filter(|row| row.to == StepState::InProgress).collect();
+    let claimed: Vec<_> =
+        report.steps()[0].history.iter().filter(|row| row.to == StepState::InProgress).collect();
     let claimed: Vec<_> = claimed.iter().map(|row| row.at).collect();
     assert_eq!(claimed, [seconds(0), seconds(2), seconds(6)]);
 }
@@ -113,7 +115,13 @@ async fn a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again(
     let counted = Arc::clone(&calls);
     let step = handler_fn(move |_: Call| {
         let first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-        async move { if first { Err(StepError::permanent("card declined").code("DECLINED")) } else { Ok(json!("paid")) } }
+        async move {
+            if first {
+                Err(StepError::permanent("card declined").code("DECLINED"))
+            } else {
+                Ok(json!("paid"))
+            }
+        }
     });
     let definition = Definition::builder("tests", "permanent", "1.0.0").step("pay", step).build().unwrap();
     let engine = Engine::simulated(&clock());
@@ -150,8 +158,11 @@ async fn six_hours_of_retry_after_take_no_time() {
 async fn a_retry_policy_decides_the_wait_alone() {
     let clock = clock();
     let policy = tasker::Fixed { seconds: 0.05 };
-    let definition =
-        Definition::builder("tests", "policy", "1.0.0").step("flaky", fails(2)).retry_policy(policy).build().unwrap();
+    let definition = Definition::builder("tests", "policy", "1.0.0")
+        .step("flaky", fails(2))
+        .retry_policy(policy)
+        .build()
+        .unwrap();
     let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
     assert!(task.finished().await.unwrap().is_complete());
     assert_eq!(tasker::Clock::now(&clock), Timestamp::EPOCH + Duration::from_millis(100));
@@ -163,7 +174,9 @@ async fn a_snooze_costs_no_attempt() {
     let times = Arc::new(AtomicU32::new(0));
     let step = handler_fn(move |call: Call| {
         let awake = times.fetch_add(1, Ordering::Relaxed) == 2;
-        async move { if awake { Ok(json!(call.attempt())) } else { Err(StepError::snooze(Duration::from_secs(3600))) } }
+        async move {
+            if awake { Ok(json!(call.attempt())) } else { Err(StepError::snooze(Duration::from_secs(3600))) }
+        }
     });
     let definition = Definition::builder("tests", "snooze", "1.0.0").step("sleepy", step).build().unwrap();
     let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
@@ -193,7 +206,8 @@ async fn an_attempt_past_its_timeout_is_dropped_where_it_waits() {
         call.sleep(Duration::from_secs(if call.attempt() == 1 { 60 } else { 1 })).await;
         Ok(json!("in time"))
     });
-    let definition = Definition::builder("tests", "slow", "1.0.0").step("slow", step).timeout_seconds(5).build().unwrap();
+    let definition =
+        Definition::builder("tests", "slow", "1.0.0").step("slow", step).timeout_seconds(5).build().unwrap();
     let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert!(report.is_complete());
@@ -292,8 +306,10 @@ async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_sto
     }
     let log = MemoryEventLog::new();
     let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default());
-    let definition = Definition::builder("tests", "typed", "1.0.0").context::<Order>().step("a", sum()).build().unwrap();
-    let error = engine.start_definition(&definition, json!({ "items": [{ "cents": 1 }, { "cents": "two" }] })).await;
+    let definition =
+        Definition::builder("tests", "typed", "1.0.0").context::<Order>().step("a", sum()).build().unwrap();
+    let error =
+        engine.start_definition(&definition, json!({ "items": [{ "cents": 1 }, { "cents": "two" }] })).await;
     let Err(EngineError::Context { misfit, .. }) = error else { panic!("{error:?}") };
     assert_eq!(misfit.path, "items[1].cents");
     let error = engine.start_definition(&definition, json!([1])).await;
@@ -380,7 +396,11 @@ async fn cancelling_a_task_fences_what_runs() {
 
 #[tokio::test]
 async fn an_operator_resets_a_blocked_step_and_the_task_goes_on() {
-    let definition = Definition::builder("tests", "reset", "1.0.0").step("flaky", fails(1)).retry_limit(1).build().unwrap();
+    let definition = Definition::builder("tests", "reset", "1.0.0")
+        .step("flaky", fails(1))
+        .retry_limit(1)
+        .build()
+        .unwrap();
     let engine = Engine::simulated(&clock());
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
@@ -389,7 +409,9 @@ async fn an_operator_resets_a_blocked_step_and_the_task_goes_on() {
     let act = |command| Act::Step { step, command, expected: None };
     let refused = engine.intervene(task.id(), act(StepCommand::Retry), "ada", None).await.unwrap();
     assert_eq!(refused, Intervened::Not(NotMoved::Refused(Refusal::RetriesExhausted)));
-    let done = engine.intervene(task.id(), act(StepCommand::Complete { results: Arc::new(json!(7)) }), "ada", None).await;
+    let done = engine
+        .intervene(task.id(), act(StepCommand::Complete { results: Arc::new(json!(7)) }), "ada", None)
+        .await;
     assert!(matches!(done.unwrap(), Intervened::Moved { .. }));
     let report = task.finished().await.unwrap();
     assert_eq!((report.state(), report.output_of::<u64>("flaky").unwrap()), (TaskState::Complete, 7));
@@ -457,7 +479,10 @@ async fn a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_othe
     engine.worker().grace(Duration::from_secs(10)).run_until(stop).await;
     let report = task.report().await.unwrap();
     let state = |name: &str| report.step(name).unwrap().current.state;
-    assert_eq!((state("short"), state("next"), state("long")), (StepState::Complete, StepState::Pending, StepState::Error));
+    assert_eq!(
+        (state("short"), state("next"), state("long")),
+        (StepState::Complete, StepState::Pending, StepState::Error)
+    );
     assert_eq!(report.step("long").unwrap().current.metadata["error_class"], tasker::WORKER_SHUTDOWN);
     assert!(task.finished().await.unwrap().is_complete(), "nothing is lost: another run goes on from there");
 }
@@ -650,9 +675,16 @@ async fn a_forced_cancel_of_a_complete_task_needs_force() {
     let engine = Engine::in_memory();
     let task = engine.start_definition(&diamond(), json!({})).await.unwrap();
     task.finished().await.unwrap();
-    assert_eq!(task.cancel("ada", None).await.unwrap(), Intervened::Not(NotMoved::Refused(Refusal::Finished)));
-    let force = Act::Task { command: TaskCommand::Cancel { force: true }, expected: Some(TaskState::Complete) };
-    assert!(matches!(engine.intervene(task.id(), force, "ada", None).await.unwrap(), Intervened::Moved { .. }));
+    assert_eq!(
+        task.cancel("ada", None).await.unwrap(),
+        Intervened::Not(NotMoved::Refused(Refusal::Finished))
+    );
+    let force =
+        Act::Task { command: TaskCommand::Cancel { force: true }, expected: Some(TaskState::Complete) };
+    assert!(matches!(
+        engine.intervene(task.id(), force, "ada", None).await.unwrap(),
+        Intervened::Moved { .. }
+    ));
     let report = task.report().await.unwrap();
     assert_eq!((report.state(), report.record().complete), (TaskState::Cancelled, false));
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 use tasker::prelude::*;
 use tasker::{
-    Advance, Beat, BoundTemplate, Creation, Delivery, Detail, Due, Enqueue, EngineTypes, Intervened, Intervention,
-    MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress, Queue, QueueError, Request, Rescue, Rescued, Settings,
-    StepState, Storage, StorageError, Swept, TaskId, TaskRecord, TaskState, Timestamp, Token, Wake, WorkerId,
+    Advance, Beat, BoundTemplate, Creation, Delivery, Detail, Due, EngineTypes, Enqueue, Intervened,
+    Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress, Queue, QueueError, Request,
+    Rescue, Rescued, Settings, StepState, Storage, StorageError, Swept, TaskId, TaskRecord, TaskState,
+    Timestamp, Token, Wake, WorkerId,
 };
 
 /// Fails one call in `odds`, half of the times after the effect.
@@ -40,7 +41,10 @@ impl Faulty {
         }
     }
 
-    async fn call<A: Send>(&self, answer: impl Future<Output = Result<A, StorageError>> + Send) -> Result<A, StorageError> {
+    async fn call<A: Send>(
+        &self,
+        answer: impl Future<Output = Result<A, StorageError>> + Send,
+    ) -> Result<A, StorageError> {
         match self.fault() {
             Fault::None => answer.await,
             Fault::Before => Err(gone()),
@@ -72,7 +76,12 @@ impl Storage for Faulty {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
         self.call(self.inner.due(now, limit)).await
     }
-    async fn sweep(&self, now: Timestamp, after: Option<TaskId>, limit: usize) -> Result<Swept, StorageError> {
+    async fn sweep(
+        &self,
+        now: Timestamp,
+        after: Option<TaskId>,
+        limit: usize,
+    ) -> Result<Swept, StorageError> {
         self.call(self.inner.sweep(now, after, limit)).await
     }
     async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
@@ -145,9 +154,13 @@ type Ledger = Arc<Mutex<HashMap<(TaskId, String), u32>>>;
 
 fn workflow(ledger: &Ledger) -> Definition {
     let mut builder = Definition::builder("tests", "unreliable", "1.0.0");
-    for (name, parents, failures) in
-        [("a", vec![], 1), ("b", vec!["a"], 0), ("c", vec!["a"], 2), ("d", vec!["b", "c"], 0), ("e", vec!["d"], 0)]
-    {
+    for (name, parents, failures) in [
+        ("a", vec![], 1),
+        ("b", vec!["a"], 0),
+        ("c", vec!["a"], 2),
+        ("d", vec!["b", "c"], 0),
+        ("e", vec!["d"], 0),
+    ] {
         let ledger = Arc::clone(ledger);
         let step = handler_fn(move |call: Call| {
             let ledger = Arc::clone(&ledger);
@@ -170,10 +183,15 @@ fn check(report: &Report, ledger: &Ledger) {
     for step in report.steps() {
         let ran = ledger.lock().unwrap().get(&(report.record().id, step.name.to_string())).copied();
         assert_eq!(ran, Some(1), "step {} ran to its end {ran:?} times", step.name);
-        let count = |to, from| step.history.iter().filter(|row| row.to == to && row.from == Some(from)).count();
+        let count =
+            |to, from| step.history.iter().filter(|row| row.to == to && row.from == Some(from)).count();
         let claims = count(StepState::InProgress, StepState::Pending);
         let handed_back = count(StepState::Pending, StepState::InProgress);
-        assert_eq!(u32::try_from(claims - handed_back), Ok(step.attempts), "every claim that stood is an attempt");
+        assert_eq!(
+            u32::try_from(claims - handed_back),
+            Ok(step.attempts),
+            "every claim that stood is an attempt"
+        );
         let keys: Vec<i32> = step.history.iter().map(|row| row.sort_key).collect();
         assert!(keys.iter().zip(1..).all(|(key, place)| *key == place * 10), "{keys:?}");
     }
@@ -189,8 +207,10 @@ async fn lost_calls_and_lost_replies_lose_and_double_nothing() {
         let definition = workflow(&ledger);
         let requests = (0..4).map(|_| Request::new(json!({}))).collect();
         let tasks = engine.request_many(&definition, requests).await.unwrap();
-        let runs: Vec<_> =
-            tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
+        let runs: Vec<_> = tasks
+            .into_iter()
+            .map(|task| tokio::spawn(async move { task.unwrap().finished().await }))
+            .collect();
         for run in runs {
             check(&run.await.unwrap().unwrap(), &ledger);
         }
@@ -212,10 +232,15 @@ async fn two_workers_on_one_storage_share_the_tasks() {
             let tasks = engine.request_many(&definition, requests).await.unwrap();
             ids.extend(tasks.into_iter().map(|task| task.unwrap().id()));
         }
-        let workers: Vec<_> = engines.iter().map(|engine| tokio::spawn(engine.worker().run_until(std::future::pending()))).collect();
+        let workers: Vec<_> = engines
+            .iter()
+            .map(|engine| tokio::spawn(engine.worker().run_until(std::future::pending())))
+            .collect();
         while !all_complete(&storage, &ids).await {
             tokio::task::yield_now().await;
-            drop(tasker::Clock::sleep_until(&clock, tasker::Clock::now(&clock) + Duration::from_secs(1)).await);
+            drop(
+                tasker::Clock::sleep_until(&clock, tasker::Clock::now(&clock) + Duration::from_secs(1)).await,
+            );
         }
         workers.iter().for_each(tokio::task::JoinHandle::abort);
         for id in ids {
@@ -227,4 +252,69 @@ async fn two_workers_on_one_storage_share_the_tasks() {
 async fn all_complete(storage: &MemoryStorage, ids: &[TaskId]) -> bool {
     let records = storage.load(ids, Detail::Graph).await.unwrap();
     records.iter().all(|record| record.current.state == TaskState::Complete)
+}
+
+/// An engine on a storage that others share, all of whose parts are reliable.
+fn sharing(worker: u128, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine {
+    let parts = Parts {
+        storage: Arc::new(storage.clone()) as Arc<dyn tasker::DynStorage>,
+        queue: Arc::new(MemoryQueue::new(Arc::new(clock.clone()))) as Arc<dyn tasker::DynQueue>,
+        clock: Arc::new(clock.clone()) as Arc<dyn tasker::DynClock>,
+        events: Arc::new(NoEvents) as Arc<dyn tasker::EventSink>,
+    };
+    let poll = Some(Duration::from_secs(2));
+    Engine::new(parts, Settings { worker: WorkerId::numbered(worker), poll, ..Settings::default() })
+}
+
+fn long_step(seconds: u64) -> Definition {
+    let step = handler_fn(move |call: Call| async move {
+        call.sleep(Duration::from_secs(seconds)).await;
+        Ok(json!(call.attempt()))
+    });
+    Definition::builder("tests", "long", "1.0.0").step("work", step).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_that_beats_keeps_its_step_however_long_it_takes() {
+    let clock = SimulatedClock::new(Timestamp::EPOCH);
+    let storage = MemoryStorage::new();
+    let (first, second) = (sharing(1, &storage, &clock), sharing(2, &storage, &clock));
+    let task = first.start_definition(&long_step(600), json!({})).await.unwrap();
+    second.learn(&long_step(600)).await.unwrap();
+    let other = second.task(task.id());
+    let (here, there) = tokio::join!(biased; task.finished(), other.finished());
+    for report in [here.unwrap(), there.unwrap()] {
+        assert_eq!((report.state(), report.output_of::<u32>("work").unwrap()), (TaskState::Complete, 1));
+    }
+}
+
+/// A process that dies takes its runtime with it: handlers stop where they are, and nobody answers for their claims.
+#[test]
+fn the_steps_of_a_dead_process_are_taken_over_by_another() {
+    let clock = SimulatedClock::new(Timestamp::EPOCH);
+    let storage = MemoryStorage::new();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+
+    let first = runtime();
+    let id = first.block_on(async {
+        let task = sharing(1, &storage, &clock).start_definition(&long_step(10), json!({})).await.unwrap();
+        let killed = tasker::Clock::sleep_until(&clock, Timestamp::EPOCH + Duration::from_secs(3));
+        tokio::select! {
+            biased;
+            _ = task.finished() => panic!("it takes ten seconds"),
+            woken = killed => drop(woken),
+        }
+        task.id()
+    });
+    drop(first);
+
+    let report = runtime().block_on(async {
+        let second = sharing(2, &storage, &clock);
+        second.learn(&long_step(10)).await.unwrap();
+        second.task(id).finished().await.unwrap()
+    });
+    assert_eq!(report.state(), TaskState::Complete);
+    assert_eq!(report.output_of::<u32>("work").unwrap(), 2, "the attempt of the dead process counts");
+    let lost = report.steps()[0].history.iter().find(|row| row.to == StepState::Error).unwrap();
+    assert_eq!(lost.metadata["error_class"], tasker::WORKER_LOST);
 }

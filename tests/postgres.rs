@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use tasker::postgres::PostgresStorage;
 use tasker::postgres::cluster::TestDatabase;
 use tasker::prelude::*;
-use tasker::{Clock, Entry, NoEvents, Parent, Request, Settings, SpawnRequest, StepName, StepState, TaskState, Timestamp};
+use tasker::{
+    Clock, Entry, NoEvents, Parent, Request, Settings, SpawnRequest, StepName, StepState, TaskState,
+    Timestamp,
+};
 
 /// A database of its own, with the schema.
 async fn database() -> (TestDatabase, PostgresStorage) {
@@ -37,7 +40,8 @@ async fn a_url_in_place_of_memory_changes_nothing_else() {
     let engine = Engine::postgres(&database.url()).await.unwrap();
     let requests = (0..40).map(|_| Request::new(json!({}))).collect();
     let tasks = engine.request_many(&diamond(), requests).await.unwrap();
-    let runs: Vec<_> = tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
+    let runs: Vec<_> =
+        tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
     for run in runs {
         let report = run.await.unwrap().unwrap();
         assert_eq!((report.state(), report.output_of::<u64>("d").unwrap()), (TaskState::Complete, 5));
@@ -59,8 +63,11 @@ async fn six_simulated_hours_of_waiting_take_no_time() {
         let awake = slept.swap(true, Ordering::Relaxed);
         async move { if awake { Ok(json!(null)) } else { Err(StepError::snooze(Duration::from_secs(6 * 3600))) } }
     });
-    let definition =
-        Definition::builder("tests", "patient", "1.0.0").step("flaky", step).step("sleepy", sleepy).build().unwrap();
+    let definition = Definition::builder("tests", "patient", "1.0.0")
+        .step("flaky", step)
+        .step("sleepy", sleepy)
+        .build()
+        .unwrap();
     let engine = Engine::on_postgres(storage, clock.clone(), NoEvents, Settings::default());
     let report = engine.start_definition(&definition, json!({})).await.unwrap().finished().await.unwrap();
     assert!(report.is_complete());
@@ -165,7 +172,8 @@ async fn an_odd_output_stops_only_its_own_step() {
     let clock = SimulatedClock::new(Timestamp::EPOCH);
     let engine = Engine::on_postgres(storage, clock, NoEvents, Settings::default());
     let builder = Definition::builder("tests", "odd", "1.0.0").step("odd", constant(json!("a\0b")));
-    let definition = builder.step("fine", constant(json!({ "n": 9_007_199_254_740_993_u64 }))).build().unwrap();
+    let definition =
+        builder.step("fine", constant(json!({ "n": 9_007_199_254_740_993_u64 }))).build().unwrap();
     let report = engine.start_definition(&definition, json!({})).await.unwrap().finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Error);
     assert_eq!(report.step("odd").unwrap().attempts, 1);

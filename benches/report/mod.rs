@@ -25,8 +25,15 @@ impl Arguments {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let quick = arguments.iter().any(|argument| argument == "--quick");
         let tiny = !arguments.iter().any(|argument| argument == "--bench");
-        let axis = arguments.iter().skip_while(|argument| *argument != "--axis").nth(1).cloned().unwrap_or_default();
-        let repeats = if tiny { 1 } else if quick { 3 } else { 5 };
+        let axis =
+            arguments.iter().skip_while(|argument| *argument != "--axis").nth(1).cloned().unwrap_or_default();
+        let repeats = if tiny {
+            1
+        } else if quick {
+            3
+        } else {
+            5
+        };
         Self { quick, tiny, axis, repeats }
     }
 }
@@ -39,9 +46,11 @@ pub struct Report {
 
 impl Report {
     pub fn new(name: &str, arguments: &Arguments) -> Self {
-        let folder = PathBuf::from(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("target/tmp")).join("../bench");
+        let folder =
+            PathBuf::from(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("target/tmp")).join("../bench");
         create_dir_all(&folder).expect("the target directory can be written");
-        let lines = File::create(folder.join(format!("{name}.jsonl"))).expect("the target directory can be written");
+        let lines =
+            File::create(folder.join(format!("{name}.jsonl"))).expect("the target directory can be written");
         Self { axis: arguments.axis.clone(), lines, rows: vec![] }
     }
 
@@ -61,7 +70,8 @@ impl Report {
         if repeats > 1 {
             turn();
         }
-        let (ours, theirs): (Vec<f64>, Vec<f64>) = (0..repeats).map(|_| turn()).map(|(a, b)| (a.0, b.0)).unzip();
+        let (ours, theirs): (Vec<f64>, Vec<f64>) =
+            (0..repeats).map(|_| turn()).map(|(a, b)| (a.0, b.0)).unzip();
         let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
         let (value, spread) = (median(&ours), spread(&ours));
         let (beside_value, ratio) = (median(&theirs), median(&ratios));
@@ -83,8 +93,9 @@ impl Report {
     pub fn finish(self) {
         let head = ["axis", "median", "spread", "beside", "its median", "ratio"].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(&head).chain(&self.rows).collect();
-        let widths: Vec<usize> =
-            (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..6)
+            .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+            .collect();
         for row in rows {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
             println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
@@ -104,6 +115,8 @@ fn median(values: &[f64]) -> f64 {
 
 /// The distance from the least to the greatest, over the median.
 fn spread(values: &[f64]) -> f64 {
-    let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
+    let (least, most) = values
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
     (most - least) / median(values)
 }

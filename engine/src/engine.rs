@@ -40,6 +40,9 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// How often it tells that it lives, while it holds a claim; five seconds by default.
     pub heartbeat_interval: Duration,
+    /// A worker that has not beaten for that long is taken for dead, and its steps are tried again; half a minute by
+    /// default. Must be longer than the interval of heartbeats. Looked after where [`poll`](Self::poll) is set.
+    pub worker_lost_after: Duration,
     /// Who this process is; random by default.
     pub worker: WorkerId,
     /// What people call it.
@@ -59,6 +62,7 @@ impl Default for Settings {
             batch_outcomes: 500,
             batch_bytes: 8 << 20,
             heartbeat_interval: Duration::from_secs(5),
+            worker_lost_after: Duration::from_secs(30),
             worker: WorkerId::random(),
             label: String::new(),
             seed: fastrand::u64(..),
@@ -228,7 +232,16 @@ impl Request {
 
 impl<T: EngineTypes> Engine<T> {
     /// An engine on those parts.
+    ///
+    /// # Panics
+    /// When the settings take a worker for dead before it had to beat.
     pub fn new(parts: Parts<T>, settings: Settings) -> Self {
+        assert!(
+            settings.worker_lost_after > settings.heartbeat_interval,
+            "worker_lost_after ({:?}) must be longer than heartbeat_interval ({:?})",
+            settings.worker_lost_after,
+            settings.heartbeat_interval
+        );
         let shared = Shared {
             storage: parts.storage,
             queue: parts.queue,

@@ -19,13 +19,15 @@ use crate::inbox::{Finished, Message, Watched};
 use crate::known::KnownTask;
 use crate::{
     Advance, Beat, Busy, Call, Claim, Clock, Due, DynClock, EngineError, EngineTypes, ErrorReport, Event,
-    EventName, EventSink, Handled, HandlerRoom, Outcome, OutcomeKind, Progress, Recording, RetryAdvice, Room,
-    Settled, StepId, Storage, StorageError, TaskId, TaskState, Timestamp, Token, TransitionId,
-    WORKER_SHUTDOWN, Wake, payload,
+    EventName, EventSink, Handled, HandlerRoom, Outcome, OutcomeKind, Progress, Recording, Rescue,
+    RetryAdvice, Room, Settled, StepId, Storage, StorageError, TaskId, TaskState, Timestamp, Token,
+    TransitionId, WORKER_SHUTDOWN, Wake, payload,
 };
 
 /// How many wakes are asked for at a time.
 const DUE_PAGE: usize = 200;
+/// How many steps are rescued, and how many tasks woken, at a time.
+const CARE_PAGE: usize = 500;
 /// The waits after a storage that is not available: the first, and the longest.
 const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
@@ -48,6 +50,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     /// When the storage is asked for due wakes; only while serving.
     ask_at: Option<Timestamp>,
     stopping: Vec<Stopping>,
+    /// When it looks next for lost workers and forgotten tasks; only where others share the storage.
+    care_at: Option<Timestamp>,
     /// When the next sign of life is due; `None` while there is nothing to keep alive.
     beat_at: Option<Timestamp>,
     /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
@@ -102,6 +106,7 @@ impl<T: EngineTypes> RunLoop<T> {
             serving: 0,
             ask_at: None,
             stopping: vec![],
+            care_at: None,
             beat_at: None,
             beat_until: Timestamp::EPOCH,
             attempts: 0,
@@ -114,6 +119,8 @@ impl<T: EngineTypes> RunLoop<T> {
             self.look_at_the_clock();
             if self.beat_at.is_some_and(|at| at <= self.shared.clock.now()) {
                 self.beat().await;
+            } else if self.care_at.is_some_and(|at| at <= self.shared.clock.now()) {
+                self.take_care().await;
             } else if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
                 self.advance().await;
             } else if self.ask_at.is_some_and(|at| at <= self.shared.clock.now()) && self.room() > 0 {
@@ -144,6 +151,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 Message::Serve => {
                     self.serving += 1;
                     self.ask_at = Some(self.shared.clock.now());
+                    self.care_from_now_on();
                 }
                 Message::Stop { grace, done } => self.stop(grace, done),
             }
@@ -171,6 +179,14 @@ impl<T: EngineTypes> RunLoop<T> {
     fn await_task(&mut self, task: TaskId, id: u64, what: Awaited) {
         self.waiting.entry(task).or_default().push(Waiter { id, what });
         self.wanted.insert(task);
+        self.care_from_now_on();
+    }
+
+    /// Where others share the storage, whoever wants tasks to go on also looks after what others left behind.
+    fn care_from_now_on(&mut self) {
+        if self.care_at.is_none() && self.shared.settings.poll.is_some() {
+            self.care_at = Some(self.shared.clock.now() + self.shared.settings.worker_lost_after);
+        }
     }
 
     fn forget(&mut self, task: TaskId, id: u64) {
@@ -319,7 +335,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let has_room = self.room() > 0;
         let timer =
             self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
-        let next = timer.chain(passes).chain(stops).chain(self.beat_at).min();
+        let next = timer.chain(passes).chain(stops).chain(self.beat_at).chain(self.care_at).min();
         let busy = self.busy.take().unwrap_or_else(|| clock.busy());
         // The clock knows its sleeper before the guard is given up.
         let sleep = next.map(|moment| clock.sleep_until(moment));
@@ -337,6 +353,9 @@ impl<T: EngineTypes> RunLoop<T> {
 
     /// Whoever holds nothing need not tell that he lives.
     fn rest(&mut self) {
+        if self.serving == 0 && self.waiting.is_empty() {
+            self.care_at = None;
+        }
         if self.running.is_empty() && self.beat_at.is_some() && self.shared.clock.now() >= self.beat_until {
             self.beat_at = None;
         }
@@ -372,6 +391,42 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         let goes_on = !self.running.is_empty() || now < self.beat_until;
         self.beat_at = goes_on.then(|| now + interval);
+    }
+
+    /// Takes steps from workers that stopped beating, and wakes tasks that can move and have no wake.
+    async fn take_care(&mut self) {
+        let now = self.shared.clock.now();
+        let lost_after = self.shared.settings.worker_lost_after;
+        self.care_at = Some(now + lost_after / 2);
+        match self.care(now, now - lost_after).await {
+            Ok(true) => {
+                self.wanted.extend(self.waiting.keys());
+                self.ask_at = self.ask_at.map(|_| now);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the storage was not looked after");
+            }
+        }
+    }
+
+    /// Answers whether anything was found.
+    async fn care(&self, now: Timestamp, lost_before: Timestamp) -> Result<bool, StorageError> {
+        let storage = &self.shared.storage;
+        let rescued = storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?;
+        if !rescued.is_empty() {
+            tracing::warn!(steps = rescued.len(), "took steps from workers that stopped beating");
+        }
+        let mut woken = 0;
+        let mut after = None;
+        loop {
+            let swept = storage.sweep(now, after, CARE_PAGE).await?;
+            woken += swept.woken;
+            after = swept.next;
+            if after.is_none() {
+                return Ok(woken + rescued.len() > 0);
+            }
+        }
     }
 
     /// Asks the storage for what other processes, or an earlier life of this one, left to do.

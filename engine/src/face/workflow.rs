@@ -105,7 +105,9 @@ impl<P> Lists<P> for Dynamic {
 /// The step at one place of a workflow's list. Written by `#[derive(Workflow)]`: all that it makes names a handler here
 /// and nowhere else, so that a mistake in one is one error.
 #[doc(hidden)]
-pub trait StepAt<const PLACE: usize>: Workflow {
+pub trait StepAt<const PLACE: usize> {
+    /// What the workflow works on.
+    type Context;
     /// What runs it.
     type Handler: Step + StandsIn<Self::Context>;
     /// Its name: the handler's, unless the workflow gives it another.
