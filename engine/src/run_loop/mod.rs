@@ -1,0 +1,180 @@
+//! The loop that moves tasks: one task of the runtime for each engine, alive while there is work or somebody waits.
+//!
+//! It gathers what finished while its last call was under way and sends that in the next one (a natural group commit,
+//! without a timer), starts what it was given, and tells whoever waits.
+
+mod care;
+mod messages;
+mod progress;
+mod send;
+mod start;
+mod stop;
+mod waiters;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::engine::Shared;
+use crate::inbox::{Finished, Watched};
+use crate::{
+    Busy, Clock, EngineError, EngineTypes, Handled, Outcome, Room, StepId, TaskId, Timestamp, Token,
+};
+
+/// How many wakes are asked for at a time.
+const DUE_PAGE: usize = 200;
+/// How many steps are rescued, and how many tasks woken, at a time.
+const CARE_PAGE: usize = 500;
+/// The waits after a storage that is not available: the first, and the longest.
+const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
+pub(crate) struct RunLoop<T: EngineTypes> {
+    shared: Arc<Shared<T>>,
+    /// Held while the loop works, given up while it waits; `None` only in between.
+    busy: Option<Busy>,
+    /// What has ended and is not recorded.
+    finished: Vec<Finished>,
+    running: HashMap<Token, Running>,
+    /// How many attempts of a task run here.
+    running_of: HashMap<TaskId, usize>,
+    waiting: HashMap<TaskId, Vec<Waiter>>,
+    /// Tasks to be looked at in the next call.
+    wanted: BTreeSet<TaskId>,
+    /// Tasks to be looked at later.
+    timers: BTreeSet<(Timestamp, TaskId)>,
+    /// How many workers serve every task.
+    serving: usize,
+    /// When the storage is asked for due wakes; only while serving.
+    ask_at: Option<Timestamp>,
+    stopping: Vec<Stopping>,
+    /// When it looks next for lost workers and forgotten tasks; only where others share the storage.
+    care_at: Option<Timestamp>,
+    /// When the next sign of life is due; `None` while there is nothing to keep alive.
+    beat_at: Option<Timestamp>,
+    /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
+    /// not name them hands them back.
+    beat_until: Timestamp,
+    attempts: u64,
+}
+
+struct Running {
+    task: TaskId,
+    step: StepId,
+    attempt: u32,
+    abort: AbortHandle,
+}
+
+/// Who waits for a task.
+struct Waiter {
+    id: u64,
+    what: Awaited,
+}
+
+enum Awaited {
+    Settled(oneshot::Sender<Result<Watched, EngineError>>),
+    Pass { until: Timestamp, handled: oneshot::Sender<Result<Handled, EngineError>> },
+}
+
+/// A worker that stops, until what it ran has ended.
+struct Stopping {
+    tokens: HashSet<Token>,
+    until: Timestamp,
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// What one call is about.
+struct Batch {
+    outcomes: Vec<Outcome>,
+    wanted: Vec<TaskId>,
+    room: Room,
+}
+impl<T: EngineTypes> RunLoop<T> {
+    pub(crate) fn new(shared: Arc<Shared<T>>, busy: Busy) -> Self {
+        Self {
+            shared,
+            busy: Some(busy),
+            finished: vec![],
+            running: HashMap::new(),
+            running_of: HashMap::new(),
+            waiting: HashMap::new(),
+            wanted: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            serving: 0,
+            ask_at: None,
+            stopping: vec![],
+            care_at: None,
+            beat_at: None,
+            beat_until: Timestamp::EPOCH,
+            attempts: 0,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.read_messages();
+            self.look_at_the_clock();
+            if self.beat_at.is_some_and(|at| at <= self.shared.clock.now()) {
+                self.beat().await;
+            } else if self.care_at.is_some_and(|at| at <= self.shared.clock.now()) {
+                self.take_care().await;
+            } else if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
+                self.advance().await;
+            } else if self.ask_at.is_some_and(|at| at <= self.shared.clock.now()) && self.room() > 0 {
+                self.ask_for_due().await;
+            } else {
+                self.rest();
+                if self.has_nothing_to_wait_for() && self.shared.inbox.close() {
+                    return;
+                }
+                self.wait().await;
+            }
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.shared.settings.concurrency.saturating_sub(self.running.len())
+    }
+
+    fn has_nothing_to_wait_for(&self) -> bool {
+        self.beat_at.is_none()
+            && self.serving == 0
+            && self.running.is_empty()
+            && self.waiting.is_empty()
+            && self.stopping.is_empty()
+    }
+
+    /// Until a message comes or the next moment of interest.
+    async fn wait(&mut self) {
+        let clock = Arc::clone(&self.shared.clock);
+        let passes = self.waiting.values().flatten().filter_map(|waiter| match waiter.what {
+            Awaited::Pass { until, .. } => Some(until),
+            Awaited::Settled(_) => None,
+        });
+        let stops = self.stopping.iter().map(|stopping| stopping.until);
+        let has_room = self.room() > 0;
+        let timer =
+            self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
+        let next = timer.chain(passes).chain(stops).chain(self.beat_at).chain(self.care_at).min();
+        let busy = self.busy.take().unwrap_or_else(|| clock.busy());
+        // The clock knows its sleeper before the guard is given up.
+        let sleep = next.map(|moment| clock.sleep_until(moment));
+        let park = self.shared.inbox.park(busy);
+        let busy = match sleep {
+            None => park.await,
+            Some(sleep) => tokio::select! {
+                biased;
+                busy = park => busy,
+                busy = sleep => busy,
+            },
+        };
+        self.busy = Some(busy);
+    }
+
+    /// Whether anybody here wants the task to go on.
+    fn is_wanted(&self, task: TaskId) -> bool {
+        self.serving > 0 || self.waiting.contains_key(&task)
+    }
+}

@@ -1,0 +1,189 @@
+//! What the storage answered.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Awaited, Batch, RunLoop};
+use crate::inbox::Watched;
+use crate::known::KnownTask;
+use crate::{
+    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, Outcome, OutcomeKind, Progress,
+    Recording, Settled, StepId, TaskId, TaskState, Timestamp, Token, TransitionId, payload,
+};
+
+impl<T: EngineTypes> RunLoop<T> {
+    pub(super) async fn take_progress(&mut self, batch: &Batch, progress: Vec<Progress>) {
+        if self.shared.events.is_listening() {
+            self.shared.events.publish(&events(batch, &progress, self.shared.clock.now()));
+        }
+        let outputs = outputs(batch, &progress);
+        self.get_to_know_changed(batch, &progress).await;
+        for stopping in &mut self.stopping {
+            for outcome in &batch.outcomes {
+                stopping.tokens.remove(&outcome.token);
+            }
+        }
+        for task in progress {
+            self.take_task_progress(batch, task, &outputs);
+        }
+    }
+
+    /// Loads again the tasks that got steps which are not known here.
+    pub(super) async fn get_to_know_changed(&self, batch: &Batch, progress: &[Progress]) {
+        let spawned =
+            batch.outcomes.iter().filter(|outcome| !outcome.spawned.is_empty()).map(|outcome| outcome.task);
+        let unknown = progress.iter().filter(|task| {
+            let known = self.shared.known().get(task.task);
+            let understood = |claim: &Claim| known.as_ref().is_some_and(|known| known.understands(claim));
+            !task.claims.iter().all(understood)
+        });
+        let tasks: BTreeSet<_> = spawned.chain(unknown.map(|task| task.task)).collect();
+        if tasks.is_empty() {
+            return;
+        }
+        let tasks: Vec<_> = tasks.into_iter().collect();
+        if let Err(error) = self.shared.learn_tasks(&tasks).await {
+            // Their claims are handed back, and the tasks are loaded when they are wanted again.
+            tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not load tasks");
+            tasks.iter().for_each(|task| self.shared.known().forget(*task));
+        }
+    }
+
+    pub(super) fn take_task_progress(
+        &mut self,
+        batch: &Batch,
+        progress: Progress,
+        outputs: &HashMap<StepId, Arc<Value>>,
+    ) {
+        let task = progress.task;
+        let claimed = !progress.claims.is_empty();
+        let known = self.shared.known().get(task);
+        // A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded.
+        let repeated = progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded);
+        for claim in progress.claims {
+            if !(repeated && self.holds(claim.token)) {
+                self.start(task, known.as_ref(), claim, outputs);
+            }
+        }
+        if progress.gone {
+            self.shared.known().forget(task);
+            self.fail_waiters_or_answer_gone(task);
+        } else if let Some(settled) = progress.settled {
+            self.settled(task, settled, known);
+        } else if let Some(due) = progress.next_wake.filter(|_| self.is_wanted(task)) {
+            self.timers.insert((due, task));
+            if !claimed && !self.running_of.contains_key(&task) {
+                let answer =
+                    if due <= self.shared.clock.now() { Handled::RunAgain } else { Handled::WakeAt(due) };
+                self.answer_passes(task, answer, None);
+            }
+        } else if !claimed && !self.running_of.contains_key(&task) && self.waiting.contains_key(&task) {
+            self.nothing_to_do(batch, task);
+        }
+    }
+
+    /// A task that somebody waits for, and that nothing is known to move: asked once more in full, then left to others.
+    pub(super) fn nothing_to_do(&mut self, batch: &Batch, task: TaskId) {
+        if !batch.wanted.contains(&task) {
+            self.wanted.insert(task);
+            return;
+        }
+        self.answer_passes(task, Handled::Waiting, None);
+        if let Some(interval) = self.shared.settings.poll.filter(|_| self.waiting.contains_key(&task)) {
+            self.timers.insert((self.shared.clock.now() + interval, task));
+        }
+    }
+
+    pub(super) fn settled(&mut self, task: TaskId, settled: Settled, known: Option<Arc<KnownTask>>) {
+        if !self.running_of.contains_key(&task) {
+            self.shared.known().forget(task);
+        }
+        if !self.timers.is_empty() {
+            self.timers.retain(|(_, other)| *other != task);
+        }
+        self.answer_passes(task, Handled::Settled(settled.state), None);
+        for waiter in self.waiting.remove(&task).into_iter().flatten() {
+            if let Awaited::Settled(answer) = waiter.what {
+                // Whoever waited may have gone.
+                let _ = answer.send(Ok(Watched { state: settled.state, busy: self.shared.clock.busy() }));
+            }
+        }
+        if settled.by.is_some()
+            && let Some(known) = known
+        {
+            self.call_hook(task, settled.state, &known);
+        }
+    }
+
+    pub(super) fn call_hook(&self, task: TaskId, state: TaskState, known: &KnownTask) {
+        let hooks = Arc::clone(known.definition.hooks());
+        if !hooks.wants_settled() {
+            return;
+        }
+        let busy = self.shared.clock.busy();
+        tokio::spawn(async move {
+            if let Err(error) = hooks.settled(task, state).await {
+                tracing::error!(task = task.0, error, "the hook of a settled task failed; its state stands");
+            }
+            drop(busy);
+        });
+    }
+}
+
+/// What this very call recorded: the storage does not send it back to the children's claims.
+fn outputs(batch: &Batch, progress: &[Progress]) -> HashMap<StepId, Arc<Value>> {
+    let counts: HashSet<Token> = progress
+        .iter()
+        .flat_map(|task| &task.recorded)
+        .filter(|recorded| matches!(recorded.how, Recording::Recorded(_) | Recording::AlreadyRecorded))
+        .map(|recorded| recorded.token)
+        .collect();
+    let outputs = batch.outcomes.iter().filter(|outcome| counts.contains(&outcome.token));
+    outputs
+        .filter_map(|outcome| match &outcome.kind {
+            OutcomeKind::Completed(value) => Some((outcome.step, payload::normalised(value))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The facts of one commit, in the order of each task: recorded, claimed, settled.
+fn events(batch: &Batch, progress: &[Progress], at: Timestamp) -> Vec<Event> {
+    let by_token: HashMap<Token, &Outcome> =
+        batch.outcomes.iter().map(|outcome| (outcome.token, outcome)).collect();
+    let mut events = vec![];
+    for task in progress {
+        let mut tell =
+            |name, step, transition| events.push(Event { name, task: task.task, step, transition, at });
+        for recorded in &task.recorded {
+            let Some(outcome) = by_token.get(&recorded.token) else { continue };
+            let step = Some(outcome.step);
+            match &recorded.how {
+                Recording::Recorded(row) => tell(name_of(&outcome.kind), step, Some(*row)),
+                Recording::NotRecordable(row, _) => tell(EventName::StepFailed, step, Some(*row)),
+                Recording::Stale => tell(EventName::StepOutcomeStale, step, None),
+                Recording::AlreadyRecorded => {}
+            }
+        }
+        if let Some(row) = task.started {
+            tell(EventName::TaskStartRequested, None, Some(row));
+        }
+        for claim in &task.claims {
+            tell(EventName::StepExecutionRequested, Some(claim.step), Some(TransitionId(claim.token.0)));
+        }
+        if let Some(Settled { state, by: Some(row) }) = task.settled {
+            tell(EventName::of_task(state), None, Some(row));
+        }
+    }
+    events
+}
+
+const fn name_of(kind: &OutcomeKind) -> EventName {
+    match kind {
+        OutcomeKind::Completed(_) => EventName::StepCompleted,
+        OutcomeKind::Failed { .. } => EventName::StepFailed,
+        OutcomeKind::HandBack | OutcomeKind::Snooze { .. } => EventName::StepInitializeRequested,
+    }
+}

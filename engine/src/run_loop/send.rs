@@ -1,0 +1,164 @@
+//! What goes to the storage: batches, repeated until they are answered.
+
+use super::{Batch, RunLoop, STORAGE_RETRY};
+use crate::{
+    Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
+    StorageError, TaskId,
+};
+
+impl<T: EngineTypes> RunLoop<T> {
+    pub(super) async fn advance(&mut self) {
+        let mut parked = vec![];
+        if self.room() > 0 {
+            parked = self.get_to_know_wanted().await;
+        }
+        let batch = self.next_batch();
+        self.send(batch).await;
+        if !parked.is_empty() {
+            // Nobody here has their handlers: the storage parks their wakes, by a delay that grows.
+            let room = Room { handlers: HandlerRoom::Only(Default::default()), ..Room::of(1) };
+            self.send(Batch { outcomes: vec![], wanted: parked, room }).await;
+        }
+        self.finish_stopping();
+    }
+
+    /// Loads the wanted tasks that are not known, and answers those that cannot be run here.
+    pub(super) async fn get_to_know_wanted(&mut self) -> Vec<TaskId> {
+        let unknown: Vec<_> = {
+            let known = self.shared.known();
+            self.wanted.iter().copied().filter(|task| !known.has(*task)).collect()
+        };
+        if unknown.is_empty() {
+            return vec![];
+        }
+        match self.shared.learn_tasks(&unknown).await {
+            Ok(unserved) => {
+                for task in &unserved {
+                    self.wanted.remove(task);
+                }
+                unserved
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not load tasks");
+                let later = self.shared.clock.now() + STORAGE_RETRY.1;
+                for task in unknown {
+                    self.wanted.remove(&task);
+                    self.timers.insert((later, task));
+                }
+                vec![]
+            }
+        }
+    }
+
+    /// As much as one call may hold. Outcomes of tasks that nobody wants any more claim nothing, so they go apart.
+    pub(super) fn next_batch(&mut self) -> Batch {
+        let settings = &self.shared.settings;
+        let serving = self.serving > 0;
+        let wanted_here = |outcome: &Outcome| serving || self.waiting.contains_key(&outcome.task);
+        let claims = self.finished.first().is_none_or(|finished| wanted_here(&finished.outcome));
+        let mut bytes = 0;
+        let mut outcomes = vec![];
+        let mut left = vec![];
+        for finished in std::mem::take(&mut self.finished) {
+            bytes += finished.bytes;
+            let fits = outcomes.len() < settings.batch_outcomes
+                && (outcomes.is_empty() || bytes <= settings.batch_bytes);
+            if fits && wanted_here(&finished.outcome) == claims {
+                outcomes.push(finished.outcome);
+            } else {
+                left.push(finished);
+            }
+        }
+        self.finished = left;
+        let room = if claims { self.room() } else { 0 };
+        let wanted = if room > 0 { std::mem::take(&mut self.wanted).into_iter().collect() } else { vec![] };
+        let per_task = settings.max_concurrent_steps_limit;
+        Batch { outcomes, wanted, room: Room { total: room, per_task, handlers: HandlerRoom::Every } }
+    }
+
+    /// One call, repeated until the storage answers. What the storage refuses for good is cut in halves, so that one
+    /// odd outcome does not stop the others.
+    pub(super) async fn send(&mut self, batch: Batch) {
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            if batch.outcomes.is_empty() && batch.wanted.is_empty() {
+                continue;
+            }
+            match self.call(&batch).await {
+                Ok(progress) => self.take_progress(&batch, progress).await,
+                Err(error) if error.is_transient() => {
+                    tracing::error!(
+                        outcomes = batch.outcomes.len(),
+                        "stopped before the storage came back; another worker will be given these steps"
+                    );
+                    self.stopping.iter_mut().for_each(|stopping| stopping.tokens.clear());
+                }
+                Err(error) => batches.extend(self.smaller(batch, error)),
+            }
+        }
+    }
+
+    pub(super) async fn call(&mut self, batch: &Batch) -> Result<Vec<Progress>, StorageError> {
+        let mut pause = STORAGE_RETRY.0;
+        loop {
+            let call = Advance {
+                worker: self.shared.settings.worker,
+                now: self.shared.clock.now(),
+                outcomes: batch.outcomes.clone(),
+                wanted: batch.wanted.clone(),
+                room: batch.room.clone(),
+            };
+            match self.shared.storage.advance(call).await {
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the storage is not available; trying again"
+                    );
+                    let interval = self.shared.settings.heartbeat_interval;
+                    self.beat_until = self.shared.clock.now() + 3 * interval;
+                    self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
+                    let sleep = self.shared.clock.sleep_until(self.shared.clock.now() + pause);
+                    drop(self.busy.take());
+                    self.busy = Some(sleep.await);
+                    pause = (pause * 2).min(STORAGE_RETRY.1);
+                    self.read_messages();
+                    if self.gives_up() {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    pub(super) fn smaller(&mut self, mut batch: Batch, error: StorageError) -> Vec<Batch> {
+        if batch.outcomes.len() + batch.wanted.len() > 1 {
+            let outcomes = batch.outcomes.split_off(batch.outcomes.len() / 2);
+            let wanted = batch.wanted.split_off(batch.wanted.len() / 2);
+            // One outcome and one task would be cut into themselves and nothing.
+            let (first, second) = if batch.outcomes.is_empty() && batch.wanted.is_empty() {
+                (
+                    Batch { outcomes, wanted: vec![], room: batch.room.clone() },
+                    Batch { outcomes: vec![], wanted, room: batch.room },
+                )
+            } else {
+                let room = batch.room.clone();
+                (batch, Batch { outcomes, wanted, room })
+            };
+            return vec![second, first];
+        }
+        if let Some(outcome) = batch.outcomes.first_mut() {
+            let tried = matches!(&outcome.kind, OutcomeKind::Failed { error, .. } if error.class == crate::NOT_RECORDABLE);
+            if !tried {
+                outcome.fail_as_not_recordable(&error.to_string());
+                return vec![batch];
+            }
+        }
+        let task = batch.outcomes.first().map(|outcome| outcome.task).or(batch.wanted.first().copied());
+        tracing::error!(error = &error as &dyn std::error::Error, ?task, "the storage refused for good");
+        if let Some(task) = task {
+            self.fail_waiters(task, &EngineError::from(error));
+        }
+        vec![]
+    }
+}

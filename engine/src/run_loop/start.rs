@@ -1,0 +1,92 @@
+//! From a claim to a running handler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{RunLoop, Running};
+use crate::attempt::Attempt;
+use crate::clock::CallClock;
+use crate::handler::Spawning;
+use crate::inbox::{Finished, Message};
+use crate::known::KnownTask;
+use crate::{Call, Claim, Clock, DynClock, EngineTypes, Outcome, OutcomeKind, StepId, TaskId, Token};
+
+impl<T: EngineTypes> RunLoop<T> {
+    pub(super) fn start(
+        &mut self,
+        task: TaskId,
+        known: Option<&Arc<KnownTask>>,
+        claim: Claim,
+        outputs: &HashMap<StepId, Arc<Value>>,
+    ) {
+        let parents = known.and_then(|known| known.parents(claim.step, &claim.parents, outputs));
+        let runnable = known.and_then(|known| known.runnable(claim.step));
+        let (Some(known), Some(runnable), Some(parents)) = (known, runnable, parents) else {
+            self.hand_back(task, &claim);
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        let clock = Arc::clone(&shared.clock) as Arc<dyn DynClock>;
+        let clock = Arc::new(CallClock::new(clock, shared.clock.busy()));
+        let spawned = Spawning::default();
+        let call = Call {
+            task,
+            step: claim.step,
+            name: runnable.name.clone(),
+            attempt: claim.attempt,
+            context: Arc::clone(runnable.context),
+            config: Arc::clone(&runnable.bound.config),
+            parents,
+            inputs: Arc::clone(&runnable.bound.inputs),
+            resources: shared.resources(),
+            spawned: Arc::clone(&spawned),
+            clock: Arc::clone(&clock),
+        };
+        self.attempts += 1;
+        let attempt = Attempt {
+            task,
+            bound: Arc::clone(runnable.bound),
+            definition: known.definition.clone(),
+            spawned,
+            clock: Arc::clone(&clock),
+            seed: shared.settings.seed.wrapping_add(self.attempts),
+            max_backoff: shared.settings.max_backoff,
+            claim,
+        };
+        let Claim { token, step, attempt: number, .. } = attempt.claim;
+        let handle = tokio::spawn(async move {
+            let finished = attempt.run(call).await;
+            shared.post(Message::Finished(finished));
+            // Only now may a simulated clock go on: the loop has been told.
+            drop(clock);
+        });
+        self.running.insert(token, Running { task, step, attempt: number, abort: handle.abort_handle() });
+        *self.running_of.entry(task).or_default() += 1;
+        if self.beat_at.is_none() {
+            self.beat_at = Some(self.shared.clock.now() + self.shared.settings.heartbeat_interval);
+        }
+    }
+
+    pub(super) fn holds(&self, token: Token) -> bool {
+        self.running.contains_key(&token)
+            || self.finished.iter().any(|finished| finished.outcome.token == token)
+    }
+
+    pub(super) fn hand_back(&mut self, task: TaskId, claim: &Claim) {
+        let Claim { token, step, attempt, .. } = *claim;
+        self.shared.known().forget(task);
+        let outcome = Outcome {
+            task,
+            step,
+            token,
+            attempt,
+            duration: Duration::ZERO,
+            kind: OutcomeKind::HandBack,
+            spawned: vec![],
+        };
+        self.finished.push(Finished { outcome, bytes: 0 });
+    }
+}

@@ -1,0 +1,73 @@
+//! Workers that stop: what runs may end within its grace, then it is cut off.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{RunLoop, Running, Stopping};
+use crate::inbox::Finished;
+use crate::{
+    Clock, EngineTypes, ErrorReport, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token, WORKER_SHUTDOWN,
+};
+
+impl<T: EngineTypes> RunLoop<T> {
+    pub(super) fn stop(&mut self, grace: Duration, done: oneshot::Sender<()>) {
+        self.serving = self.serving.saturating_sub(1);
+        let mut tokens = HashSet::new();
+        if self.serving == 0 {
+            self.ask_at = None;
+            let own = self.running.iter().filter(|(_, running)| !self.waiting.contains_key(&running.task));
+            tokens.extend(own.map(|(token, _)| *token));
+            let waiting = &self.waiting;
+            self.wanted.retain(|task| waiting.contains_key(task));
+            self.timers.retain(|(_, task)| waiting.contains_key(task));
+            tokens.extend(self.finished.iter().map(|finished| finished.outcome.token));
+        }
+        let until = self.shared.clock.now() + grace;
+        self.stopping.push(Stopping { tokens, until, done: Some(done) });
+        self.finish_stopping();
+    }
+
+    pub(super) fn finish_stopping(&mut self) {
+        for stopping in &mut self.stopping {
+            if stopping.tokens.is_empty()
+                && let Some(done) = stopping.done.take()
+            {
+                // Whoever asked may not wait for the answer.
+                let _ = done.send(());
+            }
+        }
+        self.stopping.retain(|stopping| stopping.done.is_some());
+    }
+
+    pub(super) fn cut_off(&mut self, now: Timestamp) {
+        let late: Vec<Token> = self
+            .stopping
+            .iter()
+            .filter(|stopping| stopping.until <= now)
+            .flat_map(|stopping| stopping.tokens.iter().copied())
+            .collect();
+        for token in late {
+            let Some(running) = self.remove_running(token) else { continue };
+            running.abort.abort();
+            let message = "the worker stopped before the step had ended".to_owned();
+            let error = ErrorReport { class: WORKER_SHUTDOWN.into(), message, code: None };
+            let Running { task, step, attempt, .. } = running;
+            let kind = OutcomeKind::Failed { error, retry: RetryAdvice::Default };
+            let outcome =
+                Outcome { task, step, token, attempt, duration: Duration::ZERO, kind, spawned: vec![] };
+            self.finished.push(Finished { outcome, bytes: 0 });
+        }
+    }
+
+    /// Whether nobody is left who would wait for the storage: all workers stop, and their grace is over.
+    pub(super) fn gives_up(&self) -> bool {
+        let now = self.shared.clock.now();
+        let over = |stopping: &Stopping| stopping.until <= now;
+        self.serving == 0
+            && self.waiting.is_empty()
+            && !self.stopping.is_empty()
+            && self.stopping.iter().all(over)
+    }
+}
