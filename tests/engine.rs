@@ -688,3 +688,43 @@ async fn a_forced_cancel_of_a_complete_task_needs_force() {
     let report = task.report().await.unwrap();
     assert_eq!((report.state(), report.record().complete), (TaskState::Cancelled, false));
 }
+
+#[tokio::test]
+async fn a_missing_resource_is_refused_when_the_definition_is_learned() {
+    struct Pool(u64);
+    let definition = || {
+        let mut step =
+            handler_fn(|call: Call| async move { Ok(json!(call.state::<Pool>().map(|pool| pool.0))) })
+                .named("query");
+        step.needs.states.push(tasker::TypeKey::of::<Pool>());
+        Definition::builder("tests", "state", "1.0.0").step("query", step).build().unwrap()
+    };
+    let refused = Engine::in_memory().start_definition(&definition(), json!({})).await;
+    let Err(EngineError::MissingState { step, resource, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(step, "query");
+    assert!(resource.ends_with("Pool"), "{resource}");
+    let engine = Engine::in_memory().state(Pool(7));
+    let report = engine.start_definition(&definition(), json!({})).await.unwrap().finished().await.unwrap();
+    assert_eq!(report.output_of::<u64>("query").unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_task_whose_handlers_are_not_here_waits_untouched() {
+    let clock = clock();
+    let storage = tasker::MemoryStorage::new();
+    let sharing = |storage: &tasker::MemoryStorage| {
+        let parts = tasker::Parts::<tasker::Erased> {
+            storage: Arc::new(storage.clone()) as Arc<dyn tasker::DynStorage>,
+            queue: Arc::new(tasker::MemoryQueue::new(Arc::new(clock.clone()))) as Arc<dyn tasker::DynQueue>,
+            clock: Arc::new(clock.clone()) as Arc<dyn tasker::DynClock>,
+            events: Arc::new(tasker::NoEvents) as Arc<dyn tasker::EventSink>,
+        };
+        Engine::new(parts, Settings { poll: Some(Duration::from_secs(2)), ..Settings::default() })
+    };
+    let (maker, stranger) = (sharing(&storage), sharing(&storage));
+    let task = maker.start_definition(&diamond(), json!({})).await.unwrap();
+    let looked = stranger.handle(task.id(), Duration::from_secs(1)).await.unwrap();
+    assert!(matches!(looked, Handled::WakeAt(_)), "its wake is parked, not spun on: {looked:?}");
+    assert!(task.report().await.unwrap().steps().iter().all(|step| step.attempts == 0));
+    assert!(task.finished().await.unwrap().is_complete());
+}
