@@ -1,5 +1,5 @@
--- The catalogue: what workflows and steps are called. Names, types, defaults and constraints are the reference's, so that
--- its own programs can work on this database; two of its defaults are corrected, as the comments say.
+-- The catalogue: what workflows and steps are called. Names, types, defaults and constraints are the reference's, so
+-- that its own programs can work on this database; two of its defaults are corrected, as the comments say.
 --
 -- No index but the unique ones and those that a statement needs. Times are UTC, in columns without a zone.
 

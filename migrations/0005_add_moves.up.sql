@@ -10,11 +10,12 @@
 --   promised order, so the INSERT reads from the UPDATE.
 -- * Times are arguments, in UTC without a zone; nothing depends on the session's zone.
 --
--- These functions have no settings of their own: they are called by functions that bring them.
+-- These functions have no settings of their own, for a function is planned under those of whoever calls it first in a
+-- session. They are called by functions that bring them, and by nobody else.
 
--- Locks those of the tasks that there are, in ascending order, which is everybody's order, and returns them. Nothing that
--- was read before may be relied on: in a VOLATILE function each statement sees what was committed when it began, so
--- those after this one see what others did before they let go of the lock.
+-- Locks those of the tasks that there are, in ascending order, which is everybody's order, and returns them. Nothing
+-- that was read before may be relied on: in a VOLATILE function each statement sees what was committed when it began,
+-- so those after this one see what others did before they let go of the lock.
 CREATE FUNCTION tasker_lock_tasks(p_tasks bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -98,9 +98,9 @@ END $$;
 -- i_* the inputs that differ from the context, by the number of the task, from 1, and the place of the step.
 --
 -- Answers by task, in that order: its id or that of the one which has its identity already, whether it is new, and
--- whether it was complete at once, and how many steps it has; and the ids of all new steps, by task and place. When `unknown` or
--- `not_skippable` is set, nothing was written: a definition was not learned, or `bypass_steps` names that step, which is
--- none or may not be passed over.
+-- whether it was complete at once, and how many steps it has; and the ids of all new steps, by task and place. When
+-- `unknown` or `not_skippable` is set, nothing was written: a definition was not learned, or `bypass_steps` names that
+-- step, which is none or may not be passed over.
 --
 -- Ids are drawn before the rows are written, so that steps and edges are written without looking anything up.
 CREATE FUNCTION tasker_create(

@@ -5,7 +5,7 @@ DROP FUNCTION tasker_write_wakes(timestamp, bigint[], bigint[], timestamp[], boo
 DROP FUNCTION tasker_verdicts(bigint[]);
 DROP FUNCTION tasker_settle(timestamp, bigint[], bigint[]);
 DROP FUNCTION tasker_read_parents(bigint[], bigint[]);
-DROP FUNCTION tasker_claim(timestamp, text, tasker_candidate[]);
+DROP FUNCTION tasker_claim(timestamp, text, tasker_candidate[], boolean);
 DROP FUNCTION tasker_choose(timestamp, tasker_candidate[], tasker_heads, integer, integer, text[], integer[]);
 DROP FUNCTION tasker_judge(bigint[], bigint[], bigint[], bigint[], boolean);
 DROP FUNCTION tasker_cancel_below_cancelled(timestamp, bigint[], jsonb);
@@ -19,6 +19,7 @@ DROP FUNCTION tasker_read_heads(bigint[]);
 DROP TYPE tasker_parents;
 DROP TYPE tasker_claims;
 DROP TYPE tasker_choice;
+DROP TYPE tasker_judgement;
 DROP TYPE tasker_candidate;
 DROP TYPE tasker_recorded;
 DROP TYPE tasker_heads;

@@ -1,5 +1,5 @@
--- `tasker_advance` moves tasks on by one wave: what finished goes in, what may run comes out, in one call and one commit.
--- It is a row of small steps, each a function of its own, in the order in which the contract tells them:
+-- `tasker_advance` moves tasks on by one wave: what finished goes in, what may run comes out, in one call and one
+-- commit. It is a row of small steps, each a function of its own, in the order in which the contract tells them:
 --
 --     lock → heads → record → spawn → judge → claim → settle → wake
 --
@@ -42,9 +42,17 @@ CREATE TYPE tasker_candidate AS (
     has_other_parents boolean   -- other than those that this call completed
 );
 
+-- What came of judging.
+CREATE TYPE tasker_judgement AS (
+    candidates tasker_candidate[],  -- ascending by task and step
+    some_cancelled boolean          -- some step that was judged is cancelled
+);
+
 -- What is to be claimed, and the wakes of what is left over.
 CREATE TYPE tasker_choice AS (
     chosen tasker_candidate[],
+    some_have_rows boolean,     -- some that is chosen was tried, or moved otherwise, before
+    some_have_parents boolean,  -- other than those that this call completed
     wake_tasks bigint[],
     wake_dues timestamp[],      -- NULL when only parked
     wake_parked boolean[]       -- some step is left over only for want of a handler
@@ -93,8 +101,8 @@ END $$;
 -- Records the outcomes whose claim is the current one: its row is the most recent of that step, and the step is of that
 -- task. Nothing else counts, so whoever wrote a newer row has fenced the claim by that alone.
 --
--- o_to is the state that the step goes to: complete, error, or pending when the attempt is taken back. o_metadata is what
--- the engine says about the move; what depends on the step as it stands is filled in here.
+-- o_to is the state that the step goes to: complete, error, or pending when the attempt is taken back. o_metadata is
+-- what the engine says about the move; what depends on the step as it stands is filled in here.
 CREATE FUNCTION tasker_record(
     p_now timestamp,
     o_task bigint[], o_step bigint[], o_token bigint[], o_to text[], o_permanent boolean[], o_wait_seconds integer[],
@@ -208,9 +216,9 @@ END $$;
 -- `index` (among the steps of that outcome), `name`, `handler`, `config`, `retry_limit`, `retryable`, and the names of
 -- further parents, `after`, and of steps that are to wait for it, `before`.
 --
--- A name that the task had already adds nothing. In `after` may stand only what this outcome added before, in `before` only
--- what waited for the asking step before: so no edge closes a cycle. Anything else is an error, and the outcome cannot be
--- recorded.
+-- A name that the task had already adds nothing. In `after` may stand only what this outcome added before, in `before`
+-- only what waited for the asking step before: so no edge closes a cycle. Anything else is an error, and the outcome
+-- cannot be recorded.
 CREATE FUNCTION tasker_spawn(
     p_now timestamp, o_task bigint[], o_step bigint[], p_places integer[], p_spawned jsonb
 ) RETURNS void
@@ -225,8 +233,8 @@ BEGIN
     IF p_places IS NULL THEN
         RETURN;
     END IF;
-    -- Spawned steps belong to no system that anybody named. Their names are inserted in the order in which `tasker_learn`
-    -- does it, after the lock of the tasks: nobody waits in a circle.
+    -- Spawned steps belong to no system that anybody named. Their names are inserted in the order in which
+    -- `tasker_learn` does it, after the lock of the tasks: nobody waits in a circle.
     INSERT INTO tasker_dependent_systems (name, created_at, updated_at)
     SELECT 'unknown', p_now, p_now
     WHERE NOT EXISTS (SELECT FROM tasker_dependent_systems AS y WHERE y.name = 'unknown')
@@ -308,8 +316,8 @@ BEGIN
         WHERE n.name = p_name LIMIT 1);
 END $$;
 
--- Cancels whatever is not settled below cancelled steps of these tasks. Says whether there was any. Rare: whoever cancels a
--- step cancels what hangs on it in the same transaction, but Rails leaves such steps behind.
+-- Cancels whatever is not settled below cancelled steps of these tasks. Says whether there was any. Rare: whoever
+-- cancels a step cancels what hangs on it in the same transaction, but Rails leaves such steps behind.
 CREATE FUNCTION tasker_cancel_below_cancelled(p_now timestamp, p_tasks bigint[], p_metadata jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -357,10 +365,11 @@ END $$;
 -- Judges steps: those that are ready, or will be at a known moment, ascending by task and step. p_steps may be claimed,
 -- p_waiting are looked at for their wake only; steps of tasks that are not live are passed over.
 CREATE FUNCTION tasker_judge(
-    p_live bigint[], p_steps bigint[], p_waiting bigint[], p_completed bigint[], p_with_handlers boolean,
-    OUT candidates tasker_candidate[], OUT some_cancelled boolean
-)
+    p_live bigint[], p_steps bigint[], p_waiting bigint[], p_completed bigint[], p_with_handlers boolean
+) RETURNS tasker_judgement
 LANGUAGE plpgsql AS $$
+DECLARE
+    judgement tasker_judgement;
 BEGIN
     SELECT
         array_agg(ROW(
@@ -380,7 +389,7 @@ BEGIN
                 WHERE e.to_step_id = j.step AND e.from_step_id <> ALL (p_completed) LIMIT 1) IS NOT NULL
         )::tasker_candidate ORDER BY j.task_id, j.step) FILTER (WHERE j.candidate),
         bool_or(j.state = 'cancelled')
-    INTO candidates, some_cancelled
+    INTO judgement
     FROM (
         SELECT
             u.step, u.may_claim, step.*, current.at AS row_at, current.metadata, current.created_at,
@@ -417,6 +426,7 @@ BEGIN
         ) AS current ON true
         OFFSET 0
     ) AS j;
+    RETURN judgement;
 END $$;
 
 -- Chooses what to claim, in order, within the room and the limits of tasks, and finds the wakes of what is left over.
@@ -429,6 +439,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
     -- Variables of their own, because to an array in a field nothing is added in place.
     chosen tasker_candidate[];
+    some_have_rows boolean := false;
+    some_have_parents boolean := false;
     wake_tasks bigint[];
     wake_dues timestamp[];
     wake_parked boolean[];
@@ -477,20 +489,23 @@ BEGIN
                     h_rooms[h] := h_rooms[h] - 1;
                 END IF;
                 chosen := chosen || c;
+                some_have_rows := some_have_rows OR c.row_at IS NOT NULL;
+                some_have_parents := some_have_parents OR c.has_other_parents;
             END IF;
         END IF;
     END LOOP;
-    RETURN (chosen, wake_tasks, wake_dues, wake_parked);
+    RETURN (chosen, some_have_rows, some_have_parents, wake_tasks, wake_dues, wake_parked);
 END $$;
 
 -- Claims steps: a row `in_progress`, whose id is the token; before it a row `pending` where the last attempt failed.
-CREATE FUNCTION tasker_claim(p_now timestamp, p_worker text, p_chosen tasker_candidate[]) RETURNS tasker_claims
+CREATE FUNCTION tasker_claim(
+    p_now timestamp, p_worker text, p_chosen tasker_candidate[], p_some_have_rows boolean
+) RETURNS tasker_claims
 LANGUAGE plpgsql AS $$
 DECLARE
     claims tasker_claims;
 BEGIN
-    PERFORM FROM unnest(p_chosen) AS c WHERE c.row_at IS NOT NULL LIMIT 1;
-    IF found THEN
+    IF p_some_have_rows THEN
         UPDATE tasker_workflow_step_transitions AS t SET most_recent = false, updated_at = p_now
         FROM unnest(p_chosen) AS c WHERE t.ctid = c.row_at AND t.workflow_step_id = c.step;
         INSERT INTO tasker_workflow_step_transitions
@@ -549,7 +564,7 @@ BEGIN
             WHEN current.to_state = 'resolved_manually' AND current.metadata ->> 'phase' = 'skipped' THEN 'skipped'
             WHEN step.results IS NULL THEN 'absent'
             WHEN current.to_state = 'resolved_manually'
-                AND NOT coalesce((current.metadata ->> 'results_given')::boolean, step.results <> '{}') THEN 'absent'
+                AND NOT coalesce(current.metadata -> 'results_given' = 'true', step.results <> '{}') THEN 'absent'
             ELSE 'value' END AS kind
         FROM (SELECT DISTINCT unnest(parents.parents)) AS u (step)
         CROSS JOIN LATERAL (
@@ -573,8 +588,8 @@ DECLARE
     unsure bigint[];
     metadata jsonb[];
 BEGIN
-    -- What runs keeps its task open. Where every step is processed, nothing needs to be counted. From the far end, where
-    -- a task is at work.
+    -- What runs keeps its task open. Where every step is processed, nothing needs to be counted. From the far end,
+    -- where a task is at work.
     SELECT array_agg(q.task) FILTER (WHERE q.finished), array_agg(q.task) FILTER (WHERE NOT q.finished)
     INTO tasks, unsure
     FROM (
@@ -615,8 +630,9 @@ BEGIN
     rows := tasker_move_tasks(p_now, tasks, states, metadata);
 END $$;
 
--- Counts the steps of tasks in which none runs, and says how those end that do end; `blocked` are names. Judged in full,
--- and only where the quick look of `tasker_settle` could not tell: something failed, was cancelled, resolved or waits.
+-- Counts the steps of tasks in which none runs, and says how those end that do end; `blocked` are names. Judged in
+-- full, and only where the quick look of `tasker_settle` could not tell: something failed, was cancelled, resolved or
+-- waits.
 CREATE FUNCTION tasker_verdicts(p_tasks bigint[])
 RETURNS TABLE (task bigint, verdict text, cancelled bigint, blocked jsonb)
 LANGUAGE plpgsql AS $$
@@ -634,10 +650,10 @@ BEGIN
                 WHERE t.workflow_step_id = s.workflow_step_id AND t.most_recent
             ), 'pending') IN ('pending', 'error')) END
     FROM (
-        SELECT u.task, count.cancelled, CASE
-            WHEN count.satisfied + count.cancelled = count.total THEN
+        SELECT u.task, tally.cancelled, CASE
+            WHEN tally.satisfied + tally.cancelled = tally.total THEN
                 -- Some leaf, a step that no other waits for, is not cancelled; a task without steps has none.
-                CASE WHEN count.cancelled > 0 AND (
+                CASE WHEN tally.cancelled > 0 AND (
                     SELECT true FROM tasker_workflow_steps AS s
                     WHERE s.task_id = u.task
                         AND (
@@ -649,7 +665,7 @@ BEGIN
                     LIMIT 1) IS NULL
                 THEN 'cancelled' ELSE 'complete' END
             -- Some step is blocked, and none is ready or waits for its back-off only.
-            WHEN count.blocked > 0 AND count.running = 0 AND (
+            WHEN tally.blocked > 0 AND tally.running = 0 AND (
                     SELECT true FROM tasker_workflow_steps AS s
                     WHERE s.task_id = u.task AND tasker_may_run(s.attempts, s.retry_limit, s.retryable)
                         AND coalesce((
@@ -681,14 +697,14 @@ BEGIN
                     ), 'pending') AS state
                 FROM tasker_workflow_steps AS s WHERE s.task_id = u.task
             ) AS x
-        ) AS count
+        ) AS tally
     ) AS v
     WHERE v.verdict IS NOT NULL;
 END $$;
 
--- Writes wakes: those of wanted tasks are replaced, of others only an earlier one counts. A wake that is put off for want
--- of a handler is parked: it waits twice as long each time in a row, from a second to a minute. Answers with those it
--- wrote.
+-- Writes wakes: those of wanted tasks are replaced, of others only an earlier one counts. A wake that is put off for
+-- want of a handler is parked: it waits twice as long each time in a row, from a second to a minute. Answers with those
+-- it wrote.
 CREATE FUNCTION tasker_write_wakes(
     p_now timestamp, p_wanted bigint[], p_tasks bigint[], p_dues timestamp[], p_parked boolean[],
     OUT tasks bigint[], OUT dues timestamp[]
@@ -720,14 +736,15 @@ END $$;
 
 -- Moves tasks on by one wave.
 --
--- o_* are outcomes, each once (see `tasker_record`); p_spawned are the steps that they ask for (see `tasker_spawn`), or NULL. p_wanted are tasks to be looked at in full. p_total, p_per_task, h_names and h_rooms are the room of the worker;
--- NULL is no limit, and h_names the only handlers that it has. p_below_cancelled is the metadata of steps that are
--- cancelled because a parent was.
+-- o_* are outcomes, each once (see `tasker_record`); p_spawned are the steps that they ask for (see `tasker_spawn`), or
+-- NULL. p_wanted are tasks to be looked at in full. p_total, p_per_task, h_names and h_rooms are the room of the
+-- worker; NULL is no limit, and h_names the only handlers that it has. p_below_cancelled is the metadata of steps that
+-- are cancelled because a parent was.
 --
--- Answers, each part in arrays of one length: the tasks that there are; outcomes that were recorded, by their place from
--- 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their parents
--- yielded, but for parents that this call completed; rows that began tasks; tasks that are settled, with the row when this
--- call wrote it; wakes that it wrote.
+-- Answers, each part in arrays of one length: the tasks that there are; outcomes that were recorded, by their place
+-- from 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their
+-- parents yielded, but for parents that this call completed; rows that began tasks; tasks that are settled, with the
+-- row when this call wrote it; wakes that it wrote.
 CREATE FUNCTION tasker_advance(
     p_worker text, p_now timestamp,
     o_task bigint[], o_step bigint[], o_token bigint[], o_to text[], o_permanent boolean[], o_wait_seconds integer[],
@@ -755,8 +772,7 @@ DECLARE
     recorded tasker_recorded;
     full_tasks bigint[];        -- of which every step is judged
     ready bigint[];             -- steps that may be claimed when they are judged ready
-    candidates tasker_candidate[];
-    some_cancelled boolean;
+    judgement tasker_judgement;
     choice tasker_choice;
     held tasker_claims;
     claims tasker_claims;
@@ -807,14 +823,12 @@ BEGIN
         recorded.others := ARRAY(SELECT unnest(recorded.others) EXCEPT SELECT unnest(ready));
     END IF;
     IF ready <> '{}' OR recorded.others <> '{}' THEN
-        SELECT j.candidates, j.some_cancelled INTO candidates, some_cancelled
-        FROM tasker_judge(
-            heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL) AS j;
-        IF some_cancelled AND full_tasks <> '{}' THEN
+        judgement := tasker_judge(
+            heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL);
+        IF judgement.some_cancelled AND full_tasks <> '{}' THEN
             IF tasker_cancel_below_cancelled(p_now, full_tasks, p_below_cancelled) THEN
-                SELECT j.candidates INTO candidates
-                FROM tasker_judge(
-                    heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL) AS j;
+                judgement := tasker_judge(
+                    heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL);
             END IF;
         END IF;
     END IF;
@@ -824,11 +838,11 @@ BEGIN
         held := tasker_held_claims(
             p_worker, o_token, ARRAY(SELECT o_task[u.place] FROM unnest(repeated_places) AS u (place)));
     END IF;
-    IF candidates IS NOT NULL THEN
-        choice := tasker_choose(p_now, candidates, heads, p_total, p_per_task, h_names, h_rooms);
+    IF judgement.candidates IS NOT NULL THEN
+        choice := tasker_choose(p_now, judgement.candidates, heads, p_total, p_per_task, h_names, h_rooms);
     END IF;
     IF choice.chosen IS NOT NULL THEN
-        claims := tasker_claim(p_now, p_worker, choice.chosen);
+        claims := tasker_claim(p_now, p_worker, choice.chosen, choice.some_have_rows);
         IF heads.unbegun IS NOT NULL THEN
             SELECT array_agg(u.task) INTO begun_tasks FROM unnest(heads.unbegun) AS u (task)
             WHERE u.task = ANY (claims.tasks);
@@ -841,8 +855,7 @@ BEGIN
     claim_steps := held.steps || claims.steps;
     claim_tokens := held.tokens || claims.tokens;
     claim_attempts := held.attempts || claims.attempts;
-    PERFORM FROM unnest(choice.chosen) AS c WHERE c.has_other_parents LIMIT 1;
-    IF found OR held.steps IS NOT NULL THEN
+    IF choice.some_have_parents OR held.steps IS NOT NULL THEN
         parents := tasker_read_parents(claim_steps, coalesce(recorded.completed, '{}'));
         edge_children := parents.children;
         edge_parents := parents.parents;

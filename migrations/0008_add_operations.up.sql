@@ -1,11 +1,23 @@
 -- What is done now and then: operators' acts, signs of life, lost workers, lost wakes.
 --
--- These decide little. The engine reads the task under its lock, decides, and has the plan written here, so that there is
--- one table of what is allowed in which state, whatever the backend.
+-- These decide little. The engine reads the task under its lock, decides, and has the plan written here, so that there
+-- is one table of what is allowed in which state, whatever the backend.
+
+-- Locks tasks for a transaction that goes on to read and move them: `tasker_lock_tasks`, with the settings under which it
+-- is planned.
+CREATE FUNCTION tasker_hold_tasks(p_tasks bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET enable_material = off SET jit = off
+AS $$
+BEGIN
+    PERFORM tasker_lock_tasks(p_tasks);
+END $$;
 
 -- Writes a plan for a task that the caller has locked and read: t_* moves of the task in order, s_* moves of steps (see
--- `tasker_move_steps`). Its wake becomes due at p_wake, but with p_keep_earlier stays where it is due before that; without
--- p_wake it is removed. Answers with the new rows, in the order of the arguments.
+-- `tasker_move_steps`). Its wake becomes due at p_wake, but with p_keep_earlier stays where it is due before that;
+-- without p_wake it is removed. Answers with the new rows, in the order of the arguments.
 CREATE FUNCTION tasker_apply(
     p_now timestamp, p_task bigint, t_to text[], t_metadata jsonb[],
     s_step bigint[], s_to text[], s_metadata jsonb[], s_attempts integer[], s_retryable boolean[], s_results jsonb[],
@@ -57,6 +69,8 @@ END $$;
 
 -- Claims made before a moment by workers that have not beaten since, ascending by task and step. A claim that names no
 -- worker is nobody's to judge.
+--
+-- Worker by worker, from one to the next in the index of running claims: so nothing is read of what ran before.
 CREATE FUNCTION tasker_lost_claims(p_lost_before timestamp, p_limit bigint)
 RETURNS TABLE (task bigint, step bigint, token bigint)
 LANGUAGE plpgsql STABLE
@@ -66,17 +80,28 @@ SET enable_bitmapscan = off SET enable_material = off SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
-    SELECT s.task_id, s.workflow_step_id, t.id
-    FROM tasker_workflow_step_transitions AS t
+    WITH RECURSIVE worker (id) AS (
+        SELECT ''
+        UNION ALL
+        SELECT (
+            SELECT t.metadata ->> 'worker_id' FROM tasker_workflow_step_transitions AS t
+            WHERE t.metadata ->> 'worker_id' > worker.id AND t.most_recent AND t.to_state = 'in_progress'
+            ORDER BY t.metadata ->> 'worker_id' LIMIT 1)
+        FROM worker WHERE worker.id IS NOT NULL
+    )
+    SELECT step.task_id, claim.workflow_step_id, claim.id
+    FROM worker
     CROSS JOIN LATERAL (
-        SELECT s.* FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = t.workflow_step_id OFFSET 0
-    ) AS s
-    WHERE t.metadata ->> 'worker_id' IS NOT NULL AND t.most_recent AND t.to_state = 'in_progress'
-        AND t.created_at < p_lost_before
-        AND NOT EXISTS (
-            SELECT FROM tasker_workers AS w
-            WHERE w.worker_id = t.metadata ->> 'worker_id' AND w.beat_at >= p_lost_before)
-    ORDER BY s.task_id, s.workflow_step_id
+        SELECT t.id, t.workflow_step_id FROM tasker_workflow_step_transitions AS t
+        WHERE t.metadata ->> 'worker_id' = worker.id AND t.most_recent AND t.to_state = 'in_progress'
+            AND t.created_at < p_lost_before OFFSET 0
+    ) AS claim
+    CROSS JOIN LATERAL (
+        SELECT s.task_id FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = claim.workflow_step_id OFFSET 0
+    ) AS step
+    WHERE NOT EXISTS (
+        SELECT FROM tasker_workers AS w WHERE w.worker_id = worker.id AND w.beat_at >= p_lost_before)
+    ORDER BY step.task_id, claim.workflow_step_id
     LIMIT p_limit;
 END $$;
 
@@ -98,8 +123,8 @@ BEGIN
                 WHERE t.workflow_step_id = s.workflow_step_id AND t.most_recent) = 'in_progress');
 END $$;
 
--- Gives wakes to forgotten tasks above p_after, in ascending order, at most p_limit. `next` is where to go on, NULL when
--- all were looked at. Each is judged before and after it is locked, so that only few are locked.
+-- Gives wakes to forgotten tasks above p_after, in ascending order, at most p_limit. `next` is where to go on, NULL
+-- when all were looked at. Each is judged before and after it is locked, so that only few are locked.
 CREATE FUNCTION tasker_sweep(p_now timestamp, p_after bigint, p_limit integer, OUT woken integer, OUT next bigint)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan

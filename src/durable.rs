@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tasker_engine::{
-    Clock, DynClock, Engine, EngineError, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SystemClock,
+    Clock, DynClock, Engine, EngineError, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings,
+    SystemClock,
 };
 use tasker_storage::postgres::PostgresStorage;
 
@@ -22,7 +23,12 @@ pub trait Postgres: Sized {
 
     /// An engine on a database whose schema is up to date, with a clock, a sink of events and settings of your choice.
     /// Without a [`Settings::poll`] it looks every two seconds for what other processes left there.
-    fn on_postgres(storage: PostgresStorage, clock: impl Clock, events: impl EventSink, settings: Settings) -> Self;
+    fn on_postgres(
+        storage: PostgresStorage,
+        clock: impl Clock,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Self;
 }
 
 impl Postgres for Engine {
@@ -32,7 +38,12 @@ impl Postgres for Engine {
         Ok(Self::on_postgres(storage, SystemClock::default(), NoEvents, Settings::default()))
     }
 
-    fn on_postgres(storage: PostgresStorage, clock: impl Clock, events: impl EventSink, settings: Settings) -> Self {
+    fn on_postgres(
+        storage: PostgresStorage,
+        clock: impl Clock,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Self {
         let clock: Arc<dyn DynClock> = Arc::new(clock);
         let parts: Parts<Erased> = Parts {
             storage: Arc::new(storage),

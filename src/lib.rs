@@ -30,10 +30,10 @@ pub use durable::Postgres;
 #[cfg(feature = "memory")]
 pub use memory::InMemory;
 pub use tasker_engine::*;
-#[cfg(feature = "memory")]
-pub use tasker_storage::memory::MemoryStorage;
 #[cfg(feature = "conformance")]
 pub use tasker_storage::conformance;
+#[cfg(feature = "memory")]
+pub use tasker_storage::memory::MemoryStorage;
 #[cfg(feature = "postgres")]
 pub use tasker_storage::postgres;
 

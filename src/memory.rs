@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tasker_engine::{Clock, DynClock, Engine, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SimulatedClock, SystemClock};
+use tasker_engine::{
+    Clock, DynClock, Engine, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SimulatedClock,
+    SystemClock,
+};
 use tasker_storage::memory::MemoryStorage;
 
 /// Makes engines that keep their tasks in memory. In the [`prelude`](crate::prelude), so that `Engine::in_memory()`

@@ -8,20 +8,20 @@ use serde_json::json;
 
 /// One figure.
 #[derive(Clone, Copy)]
-pub struct Measured(pub f64);
+pub(crate) struct Measured(pub(crate) f64);
 
 /// What a bench was asked for.
-pub struct Arguments {
-    pub quick: bool,
+pub(crate) struct Arguments {
+    pub(crate) quick: bool,
     /// Once and small, only to see that it still runs.
-    pub tiny: bool,
-    pub axis: String,
-    pub repeats: usize,
+    pub(crate) tiny: bool,
+    pub(crate) axis: String,
+    pub(crate) repeats: usize,
 }
 
 impl Arguments {
     /// Cargo passes `--bench`; run as a test (`cargo test --benches`) it does not, and then once and small is enough.
-    pub fn parse() -> Self {
+    pub(crate) fn parse() -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let quick = arguments.iter().any(|argument| argument == "--quick");
         let tiny = !arguments.iter().any(|argument| argument == "--bench");
@@ -38,14 +38,14 @@ impl Arguments {
     }
 }
 
-pub struct Report {
+pub(crate) struct Report {
     axis: String,
     lines: File,
     rows: Vec<[String; 6]>,
 }
 
 impl Report {
-    pub fn new(name: &str, arguments: &Arguments) -> Self {
+    pub(crate) fn new(name: &str, arguments: &Arguments) -> Self {
         let folder =
             PathBuf::from(option_env!("CARGO_TARGET_TMPDIR").unwrap_or("target/tmp")).join("../bench");
         create_dir_all(&folder).expect("the target directory can be written");
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// Measures ours and what stands beside it, in turns; the first turn warms up and does not count.
-    pub fn measure(
+    pub(crate) fn measure(
         &mut self,
         axis: &str,
         unit: &str,
@@ -90,7 +90,7 @@ impl Report {
         ]);
     }
 
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         let head = ["axis", "median", "spread", "beside", "its median", "ratio"].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(&head).chain(&self.rows).collect();
         let widths: Vec<usize> = (0..6)

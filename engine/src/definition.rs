@@ -457,7 +457,9 @@ fn infer_edges(
         let mut inputs = vec![];
         for need in entry.iter().flat_map(|entry| &entry.needs.inputs) {
             let from = producers.choose(need, place, &explicit);
-            errors.extend(wrong_number(need, &step.name, &from, &names));
+            let is_own =
+                entry.as_ref().and_then(|entry| entry.handler).map(InputKey::Handler) == Some(need.key);
+            errors.extend(wrong_number(need, is_own, &step.name, &from, &names));
             errors.extend(may_be_skipped(need, &step.name, &from, &names, &skippable));
             let spawners = producers.spawners_for(need).filter(|spawner| *spawner != place);
             for parent in from.iter().copied().chain(spawners) {
@@ -517,8 +519,15 @@ impl Producers {
     }
 }
 
-fn wrong_number(need: &InputNeed, step: &StepName, from: &[usize], names: &[StepName]) -> Option<BuildError> {
+fn wrong_number(
+    need: &InputNeed,
+    is_own: bool,
+    step: &StepName,
+    from: &[usize],
+    names: &[StepName],
+) -> Option<BuildError> {
     match (need.arity, from.len()) {
+        (Arity::One, 0) if is_own => Some(BuildError::SelfDependency(step.clone())),
         (Arity::One, 0) => Some(BuildError::MissingInput {
             step: step.clone(),
             input: need.says.clone(),

@@ -1,9 +1,16 @@
 //! Newtypes for every id, name and unit, so that no two numbers can be mistaken for one another.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
+
+/// A map by ids. They are drawn by the storage, not by a stranger, so a fast hash will do.
+pub(crate) type IdMap<K, V> = HashMap<K, V, FixedState>;
+/// A set of ids: see [`IdMap`].
+pub(crate) type IdSet<K> = HashSet<K, FixedState>;
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident) => {

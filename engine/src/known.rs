@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::definition::BoundStep;
 use crate::handler::BoundInput;
+use crate::ids::IdMap;
 use crate::{
     BuildError, Claim, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord,
     TaskId, TaskRecord,
@@ -22,7 +23,7 @@ pub(crate) struct KnownTask {
     inputs: HashMap<usize, Arc<Value>>,
     spawned: Vec<SpawnedStep>,
     /// Spawned parents of steps of the template.
-    joined: HashMap<StepId, Vec<StepId>>,
+    joined: IdMap<StepId, Vec<StepId>>,
 }
 
 struct SpawnedStep {
@@ -47,7 +48,7 @@ impl KnownTask {
         steps: Vec<StepId>,
         inputs: HashMap<usize, Arc<Value>>,
     ) -> Self {
-        Self { definition, context, template_steps: steps, inputs, spawned: vec![], joined: HashMap::new() }
+        Self { definition, context, template_steps: steps, inputs, spawned: vec![], joined: IdMap::default() }
     }
 
     /// A task made elsewhere or earlier.
@@ -63,7 +64,7 @@ impl KnownTask {
         let inputs = changed.map(|(place, step)| (place, Arc::clone(&step.inputs))).collect();
         let is_spawned = |id: &StepId| spawned.iter().any(|step| step.id == *id);
         let joined = if spawned.is_empty() {
-            HashMap::new()
+            IdMap::default()
         } else {
             let joins = template
                 .iter()
@@ -115,7 +116,7 @@ impl KnownTask {
         &self,
         step: StepId,
         told: &[(StepId, ParentResult)],
-        recorded: &HashMap<StepId, Arc<Value>>,
+        recorded: &IdMap<StepId, Arc<Value>>,
     ) -> Option<Vec<Parent>> {
         let ids: Vec<StepId> = match self.place(step) {
             Some(place) => {
@@ -135,7 +136,7 @@ impl KnownTask {
         &self,
         id: StepId,
         told: &[(StepId, ParentResult)],
-        recorded: &HashMap<StepId, Arc<Value>>,
+        recorded: &IdMap<StepId, Arc<Value>>,
     ) -> Option<Parent> {
         let runnable = self.runnable(id)?;
         let result = match told.binary_search_by_key(&id, |(id, _)| *id) {
@@ -177,7 +178,7 @@ fn bind_spawned(name: &StepName, entry: Entry, config: &Arc<Value>) -> Result<Ar
 
 /// The tasks that a process remembers.
 #[derive(Default)]
-pub(crate) struct KnownTasks(HashMap<TaskId, Arc<KnownTask>>);
+pub(crate) struct KnownTasks(IdMap<TaskId, Arc<KnownTask>>);
 
 /// Beyond that many, tasks that do not run here at the moment are forgotten: loading one again is one statement.
 const REMEMBERED: usize = 50_000;

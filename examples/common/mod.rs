@@ -1,4 +1,5 @@
 //! What the examples share: how they end, what they print, a bar that shows them at work, and a graph to compare with.
+#![allow(dead_code, unused_imports, reason = "each of them uses what it needs")]
 
 pub(crate) mod audit;
 mod failure;

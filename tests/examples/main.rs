@@ -4,6 +4,9 @@
 //! cargo runs no tests of examples unless it is asked to.
 
 mod build_order;
+#[path = "../../examples/checkout/chance.rs"]
+mod chance;
+mod checkout;
 mod every;
 #[path = "../../examples/common/graph.rs"]
 mod graph;
@@ -13,6 +16,8 @@ mod instance;
 mod lock;
 #[path = "../../examples/wfformat/micros.rs"]
 mod micros;
+#[path = "../../examples/checkout/orders.rs"]
+mod orders;
 mod published;
 mod tools;
 mod wfformat;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 use std::{env, fs};
 
-const EXAMPLES: [&str; 2] = ["build_order", "wfformat"];
+const EXAMPLES: [&str; 3] = ["build_order", "checkout", "wfformat"];
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[derive(Debug)]
@@ -60,7 +60,8 @@ pub(crate) fn program(example: &str) -> PathBuf {
 }
 
 /// Where the examples are built: beside the directory of this test. `cargo test` builds them too, unless it is told to
-/// run this test alone, or to take examples for tests; then they are built here when they are older than their sources.
+/// run this test alone, or to take examples for tests; then they are built here when they are older than their sources,
+/// or know of no database though this test does.
 fn built() -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
@@ -69,18 +70,27 @@ fn built() -> PathBuf {
         let program = programs.join(example).with_extension(env::consts::EXE_EXTENSION);
         fs::metadata(program).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
     };
-    let sources =
-        ["examples", "src", "engine/src", "storage/src"].map(|source| newest(&Path::new(ROOT).join(source)));
-    if sources.into_iter().max() > EXAMPLES.into_iter().map(made).min() {
+    let sources = ["examples", "src", "engine/src", "macros/src", "storage/src"]
+        .map(|source| newest(&Path::new(ROOT).join(source)));
+    let has_postgres = cfg!(feature = "postgres");
+    let is_old = sources.into_iter().max() > EXAMPLES.into_iter().map(made).min();
+    if is_old || (has_postgres && !knows_databases(&programs)) {
         let name = profile.file_name().unwrap().to_str().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--profile", if name == "debug" { "dev" } else { name }]);
         cargo.args(EXAMPLES.map(|example| format!("--example={example}")));
+        cargo.args(has_postgres.then_some("--features=postgres"));
         let status =
             cargo.arg("--target-dir").arg(profile.parent().unwrap()).current_dir(ROOT).status().unwrap();
         assert!(status.success(), "the examples could not be built");
     }
     programs
+}
+
+/// Whether the examples were built with the feature `postgres`.
+fn knows_databases(programs: &Path) -> bool {
+    let refused = Command::new(programs.join("checkout")).args(["--database", "nowhere"]).output().unwrap();
+    !String::from_utf8_lossy(&refused.stderr).contains("--features postgres")
 }
 
 /// When anything below was changed last.

@@ -1,12 +1,11 @@
 //! The graph of a derived workflow, judged by the compiler.
 //!
 //! Every handler has a constant id, every argument a constant tree of the ids it takes. The derive lists the steps of a
-//! workflow as [`Node`]s and, with the span of each step, panics in a constant if [`check_step`] has a complaint. What
-//! is judged here is judged again by `build()`; where they could differ, this side stays silent.
+//! workflow as [`Node`]s and, with the span of each step, panics in a constant if [`Graph::judge`] has something to say.
+//! What is judged here is judged again by `build()`; where they could differ, this side stays silent.
 //!
-//! Two rules keep it fast and readable: ids are compared as hashes, since constant evaluation of a comparison of texts
-//! costs seconds at 200 steps; and the panic stands in the emitted constant, lest rustc print a note for each of our
-//! frames.
+//! Constant evaluation is slow, so ids are compared as hashes and found by an index. The panic stands in the emitted
+//! constant, lest rustc print a note for each of our frames.
 
 use std::marker::PhantomData;
 
@@ -110,67 +109,117 @@ pub struct Node {
     pub skippable: bool,
 }
 
-/// Something is wrong with the step at that place.
+/// The steps of a derived workflow, with what finds them.
 #[derive(Debug)]
-pub struct Problem {
-    /// Which step.
-    pub place: usize,
-    /// What is wrong, and what to write.
-    pub text: Text,
+pub struct Graph<const N: usize> {
+    steps: [Node; N],
+    by_handler: Index<N>,
+    by_name: Index<N>,
 }
 
-/// What there is to say about one step, with a cycle if that is reported here.
-#[doc(hidden)]
-pub const fn judge<const N: usize>(
-    steps: &[Node; N],
-    cycle: &Option<Problem>,
-    place: usize,
-    workflow: &str,
-) -> Option<Text> {
-    match cycle {
-        Some(problem) if problem.place == place => Some(problem.text),
-        _ => check_step(steps, place, workflow),
+/// The places of steps by a hash: chains, ascending. `N` is the end of each.
+#[derive(Debug)]
+struct Index<const N: usize> {
+    first: [usize; N],
+    next: [usize; N],
+}
+
+impl<const N: usize> Index<N> {
+    const EMPTY: Self = Self { first: [N; N], next: [N; N] };
+
+    /// Steps are added from the last to the first.
+    const fn add(&mut self, place: usize, hash: u64) {
+        let chain = (hash % N as u64) as usize;
+        self.next[place] = self.first[chain];
+        self.first[chain] = place;
+    }
+
+    /// Where to begin to look.
+    const fn chain(&self, hash: u64) -> usize {
+        self.first[(hash % N as u64) as usize]
     }
 }
 
-/// The first thing that is wrong with one step: its name, or what it takes.
-pub const fn check_step<const N: usize>(steps: &[Node; N], place: usize, workflow: &str) -> Option<Text> {
-    let step = &steps[place];
-    let mut earlier = 0;
-    while earlier < place {
-        if steps[earlier].name_hash == step.name_hash {
-            let text = Text::new().add("two steps are named `").add(step.name);
-            return Some(
-                text.add("`; give one another name: `other_name = ").add(step.handler.type_name).add("`"),
-            );
+impl<const N: usize> Graph<N> {
+    /// Of these steps.
+    pub const fn of(steps: [Node; N]) -> Self {
+        let mut graph = Self { steps, by_handler: Index::EMPTY, by_name: Index::EMPTY };
+        let mut place = N;
+        while place > 0 {
+            place -= 1;
+            graph.by_handler.add(place, graph.steps[place].handler.hash);
+            graph.by_name.add(place, graph.steps[place].name_hash);
         }
-        earlier += 1;
+        graph
     }
-    check_tree(steps, place, step.takes, workflow)
-}
 
-const fn check_tree<const N: usize>(
-    steps: &[Node; N],
-    place: usize,
-    takes: &Tree,
-    workflow: &str,
-) -> Option<Text> {
-    match takes {
-        Tree::Nothing | Tree::All(_) => None,
-        Tree::Both(first, second) => match check_tree(steps, place, first, workflow) {
-            None => check_tree(steps, place, second, workflow),
-            found => found,
-        },
-        Tree::One(handler) => match parents(steps, place, handler) {
-            Found::None => Some(missing(&steps[place], handler, workflow)),
-            Found::One(parent) if steps[parent].skippable => Some(skippable(&steps[place], &steps[parent])),
-            Found::One(_) => None,
-            Found::Several(first, second) => ambiguous(&steps[place], &steps[first], &steps[second]),
-        },
-        Tree::Maybe(handler) => match parents(steps, place, handler) {
-            Found::None | Found::One(_) => None,
-            Found::Several(first, second) => ambiguous(&steps[place], &steps[first], &steps[second]),
-        },
+    /// What there is to say about one step, with a cycle if that is reported here.
+    pub const fn judge(&self, cycle: &Option<Problem>, place: usize, workflow: &str) -> Option<Text> {
+        match cycle {
+            Some(problem) if problem.place == place => Some(problem.text),
+            _ => self.check_step(place, workflow),
+        }
+    }
+
+    /// The first thing that is wrong with one step: its name, or what it takes.
+    const fn check_step(&self, place: usize, workflow: &str) -> Option<Text> {
+        let step = &self.steps[place];
+        let mut other = self.by_name.chain(step.name_hash);
+        while other < place {
+            if self.steps[other].name_hash == step.name_hash {
+                let text = Text::new().add("two steps are named `").add(step.name);
+                let text = text.add("`; give one another name: `other_name = ").add(step.handler.type_name);
+                return Some(text.add("`"));
+            }
+            other = self.by_name.next[other];
+        }
+        self.check_tree(place, step.takes, workflow)
+    }
+
+    const fn check_tree(&self, place: usize, takes: &Tree, workflow: &str) -> Option<Text> {
+        let (steps, step) = (&self.steps, &self.steps[place]);
+        match takes {
+            Tree::Nothing | Tree::All(_) => None,
+            Tree::Both(first, second) => match self.check_tree(place, first, workflow) {
+                None => self.check_tree(place, second, workflow),
+                found => found,
+            },
+            Tree::One(handler) => match self.parents(place, handler) {
+                Found::None => Some(missing(step, handler, workflow)),
+                Found::One(parent) if steps[parent].skippable => Some(skippable(step, &steps[parent])),
+                Found::One(_) => None,
+                Found::Several(first, second) => ambiguous(step, &steps[first], &steps[second]),
+            },
+            Tree::Maybe(handler) => match self.parents(place, handler) {
+                Found::None | Found::One(_) => None,
+                Found::Several(first, second) => ambiguous(step, &steps[first], &steps[second]),
+            },
+        }
+    }
+
+    /// The steps that an input takes: of those named by `after` the ones that the handler runs; when there are none, all
+    /// but the step itself.
+    const fn parents(&self, place: usize, handler: &HandlerId) -> Found {
+        let after = self.steps[place].after;
+        let mut found = Found::None;
+        let mut at = 0;
+        while at < after.len() {
+            if self.steps[after[at]].handler.hash == handler.hash {
+                found = found.and(after[at]);
+            }
+            at += 1;
+        }
+        if !matches!(found, Found::None) {
+            return found;
+        }
+        let mut other = self.by_handler.chain(handler.hash);
+        while other < N {
+            if other != place && self.steps[other].handler.hash == handler.hash {
+                found = found.and(other);
+            }
+            other = self.by_handler.next[other];
+        }
+        found
     }
 }
 
@@ -180,34 +229,8 @@ enum Found {
     Several(usize, usize),
 }
 
-/// The steps that an input takes: of those named by `after` the ones that the handler runs; when there are none, all
-/// but the step itself.
-const fn parents<const N: usize>(steps: &[Node; N], place: usize, handler: &HandlerId) -> Found {
-    let after = steps[place].after;
-    let mut found = Found::None;
-    let mut at = 0;
-    while at < after.len() {
-        found = found.and(steps, after[at], handler);
-        at += 1;
-    }
-    if !matches!(found, Found::None) {
-        return found;
-    }
-    let mut other = 0;
-    while other < N {
-        if other != place {
-            found = found.and(steps, other, handler);
-        }
-        other += 1;
-    }
-    found
-}
-
 impl Found {
-    const fn and<const N: usize>(self, steps: &[Node; N], place: usize, handler: &HandlerId) -> Self {
-        if steps[place].handler.hash != handler.hash {
-            return self;
-        }
+    const fn and(self, place: usize) -> Self {
         match self {
             Self::None => Self::One(place),
             Self::One(first) if first != place => Self::Several(first, place),
@@ -248,17 +271,26 @@ const fn ambiguous(step: &Node, first: &Node, second: &Node) -> Option<Text> {
     Some(text.add(">`"))
 }
 
-/// Steps that wait for each other, reported at one of them.
-pub const fn find_cycle<const N: usize>(steps: &[Node; N]) -> Option<Problem> {
-    let mut search = Search { steps, seen: [Seen::Never; N], path: [0; N] };
-    let mut place = 0;
-    while place < N {
-        if let Some(problem) = search.visit(place, 0) {
-            return Some(problem);
+/// Something is wrong with the step at that place.
+#[derive(Debug)]
+pub struct Problem {
+    place: usize,
+    text: Text,
+}
+
+impl<const N: usize> Graph<N> {
+    /// Steps that wait for each other, reported at one of them.
+    pub const fn find_cycle(&self) -> Option<Problem> {
+        let mut search = Search { graph: self, seen: [Seen::Never; N], path: [0; N] };
+        let mut place = 0;
+        while place < N {
+            if let Some(problem) = search.visit(place, 0) {
+                return Some(problem);
+            }
+            place += 1;
         }
-        place += 1;
+        None
     }
-    None
 }
 
 #[derive(Clone, Copy)]
@@ -270,7 +302,7 @@ enum Seen {
 
 /// A walk from steps to their parents.
 struct Search<'a, const N: usize> {
-    steps: &'a [Node; N],
+    graph: &'a Graph<N>,
     seen: [Seen; N],
     path: [usize; N],
 }
@@ -284,19 +316,17 @@ impl<const N: usize> Search<'_, N> {
         }
         self.seen[place] = Seen::OnThePath;
         self.path[depth] = place;
-        let after = self.steps[place].after;
+        let step = &self.graph.steps[place];
         let mut at = 0;
-        while at < after.len() {
-            if let Some(problem) = self.visit(after[at], depth + 1) {
+        while at < step.after.len() {
+            if let Some(problem) = self.visit(step.after[at], depth + 1) {
                 return Some(problem);
             }
             at += 1;
         }
-        if let Some(problem) = self.visit_tree(place, self.steps[place].takes, depth + 1) {
-            return Some(problem);
-        }
+        let found = self.visit_tree(place, step.takes, depth + 1);
         self.seen[place] = Seen::Done;
-        None
+        found
     }
 
     const fn visit_tree(&mut self, place: usize, takes: &Tree, depth: usize) -> Option<Problem> {
@@ -307,7 +337,7 @@ impl<const N: usize> Search<'_, N> {
                 found => found,
             },
             // A number that is wrong is reported where it is checked.
-            Tree::One(handler) | Tree::Maybe(handler) => match parents(self.steps, place, handler) {
+            Tree::One(handler) | Tree::Maybe(handler) => match self.graph.parents(place, handler) {
                 Found::One(parent) => self.visit(parent, depth),
                 Found::None | Found::Several(..) => None,
             },
@@ -317,10 +347,11 @@ impl<const N: usize> Search<'_, N> {
 
     /// Where `after` names any of them, it names all that are meant.
     const fn visit_all(&mut self, place: usize, handler: &HandlerId, depth: usize) -> Option<Problem> {
-        let after = self.steps[place].after;
+        let graph = self.graph;
+        let after = graph.steps[place].after;
         let mut at = 0;
         while at < after.len() {
-            if self.steps[after[at]].handler.hash == handler.hash {
+            if graph.steps[after[at]].handler.hash == handler.hash {
                 return None;
             }
             at += 1;
@@ -328,26 +359,27 @@ impl<const N: usize> Search<'_, N> {
         if handler.generic {
             return None;
         }
-        let mut other = 0;
+        let mut other = graph.by_handler.chain(handler.hash);
         while other < N {
             if other != place
-                && self.steps[other].handler.hash == handler.hash
+                && graph.steps[other].handler.hash == handler.hash
                 && let Some(problem) = self.visit(other, depth)
             {
                 return Some(problem);
             }
-            other += 1;
+            other = graph.by_handler.next[other];
         }
         None
     }
 
     /// Told in the direction of the work: from a step to those that wait for it.
     const fn cycle(&self, place: usize, depth: usize) -> Problem {
-        let mut text = Text::new().add("steps wait for each other: `").add(self.steps[place].says);
+        let steps = &self.graph.steps;
+        let mut text = Text::new().add("steps wait for each other: `").add(steps[place].says);
         let mut at = depth;
         while at > 0 {
             at -= 1;
-            text = text.add("` → `").add(self.steps[self.path[at]].says);
+            text = text.add("` → `").add(steps[self.path[at]].says);
             if self.path[at] == place {
                 break;
             }
@@ -405,29 +437,32 @@ mod tests {
         Node { name, name_hash: hash(name, 0), says: name, handler, takes, after: &[], skippable: false }
     }
 
-    const fn complaint<const N: usize>(steps: &[Node; N], place: usize) -> Option<Text> {
-        check_step(steps, place, "Checkout")
+    /// What is said of the last step.
+    fn said<const N: usize>(steps: [Node; N]) -> Option<String> {
+        let graph = Graph::of(steps);
+        for place in 0..N - 1 {
+            assert!(graph.check_step(place, "Checkout").is_none());
+        }
+        graph.check_step(N - 1, "Checkout").map(|text| text.as_str().to_owned())
     }
 
-    fn said(text: Option<Text>) -> String {
-        text.expect("a complaint").as_str().to_owned()
+    fn cycle<const N: usize>(steps: [Node; N]) -> Option<(usize, String)> {
+        let problem = Graph::of(steps).find_cycle()?;
+        Some((problem.place, problem.text.as_str().to_owned()))
     }
 
     #[test]
     fn a_missing_parent_is_named_with_its_waiter() {
-        let steps = [node("b", B, &Tree::One(A))];
         let text = "`b` waits for `A`, which is not a step of `Checkout`; add it: `steps(A, …)`";
-        assert_eq!(said(complaint(&steps, 0)), text);
-        let steps = [node("a", A, &Tree::One(A))];
-        assert_eq!(said(complaint(&steps, 0)), "`a` waits for itself: it takes the output of `A`");
+        assert_eq!(said([node("b", B, &Tree::One(A))]).unwrap(), text);
+        let text = "`a` waits for itself: it takes the output of `A`";
+        assert_eq!(said([node("a", A, &Tree::One(A))]).unwrap(), text);
     }
 
     #[test]
     fn a_doubled_name_is_reported_at_the_second() {
-        let steps = [node("a", A, &Tree::Nothing), node("a", A, &Tree::Nothing)];
-        assert!(complaint(&steps, 0).is_none());
         let text = "two steps are named `a`; give one another name: `other_name = A`";
-        assert_eq!(said(complaint(&steps, 1)), text);
+        assert_eq!(said([node("a", A, &Tree::Nothing), node("a", A, &Tree::Nothing)]).unwrap(), text);
     }
 
     #[test]
@@ -437,30 +472,33 @@ mod tests {
             [first, second, Node { after, ..node("b", B, &Tree::One(A)) }]
         };
         let text = "`b` takes the output of `A`, which runs `a1` and `a2`; say which: `b after(a1)`, or take `Outputs<A>`";
-        assert_eq!(said(complaint(&twice(&[]), 2)), text);
-        assert!(complaint(&twice(&[1]), 2).is_none());
-        assert!(complaint(&twice(&[0, 1]), 2).is_some());
+        assert_eq!(said(twice(&[])).unwrap(), text);
+        assert_eq!(said(twice(&[1])), None);
+        assert!(said(twice(&[0, 1])).is_some());
     }
 
     #[test]
     fn a_parent_that_may_be_skipped_has_to_be_taken_as_an_option() {
         let steps = |takes| [Node { skippable: true, ..node("a", A, &Tree::Nothing) }, node("b", B, takes)];
         let text = "`b` takes the output of `a`, which may be skipped; take `Option<Output<A>>` instead";
-        assert_eq!(said(complaint(&steps(&Tree::One(A)), 1)), text);
-        assert!(complaint(&steps(&Tree::Maybe(A)), 1).is_none());
+        assert_eq!(said(steps(&Tree::One(A))).unwrap(), text);
+        assert_eq!(said(steps(&Tree::Maybe(A))), None);
     }
 
     #[test]
     fn a_cycle_is_told_in_the_direction_of_the_work() {
         for takes in [&Tree::One(B), &Tree::Maybe(B), &Tree::All(B)] {
-            let steps = [node("a", A, takes), node("b", B, &Tree::One(A))];
-            let problem = find_cycle(&steps).expect("a cycle");
-            assert_eq!(problem.text.as_str(), "steps wait for each other: `a` → `b` → `a`");
-            assert_eq!(problem.place, 0);
+            let (place, text) = cycle([node("a", A, takes), node("b", B, &Tree::One(A))]).expect("a cycle");
+            assert_eq!((place, text.as_str()), (0, "steps wait for each other: `a` → `b` → `a`"));
         }
-        let steps = [node("a", A, &Tree::Nothing), Node { after: &[1], ..node("b", B, &Tree::One(A)) }];
-        assert_eq!(find_cycle(&steps).expect("a cycle").place, 1);
-        assert!(find_cycle(&[node("a", A, &Tree::Nothing), node("b", B, &Tree::All(A))]).is_none());
+        let itself = [node("a", A, &Tree::Nothing), Node { after: &[1], ..node("b", B, &Tree::One(A)) }];
+        assert_eq!(cycle(itself).expect("a cycle").0, 1);
+        assert_eq!(cycle([node("a", A, &Tree::Nothing), node("b", B, &Tree::All(A))]), None);
+    }
+
+    #[test]
+    fn no_step_at_all_is_no_problem() {
+        assert_eq!(cycle([]), None);
     }
 
     #[test]

@@ -17,14 +17,12 @@ pub use argument::{
 };
 pub use context::{AnyContext, ContextRule, MergeContext, On, Payload, WorksOn};
 pub use graph::{
-    AllOf, DependencyTree, HandlerId, MaybeOf, Node, OutputOf, Problem, Text, Tree, check_step, find_cycle,
-    hash, judge,
+    AllOf, DependencyTree, Graph, HandlerId, MaybeOf, Node, OutputOf, Problem, Text, Tree, hash,
 };
 pub use linked::{LinkedHandler, LinkedWorkflow};
 pub use result::IntoStepResult;
 pub use step::{
-    Declared, DependsOn, DependsOnAll, MayDependOn, Spawns, Step, StepContext, Uses, config_of, sendable,
+    Declared, DependsOn, DependsOnAll, MayDependOn, Spawns, StandsIn, Step, StepContext, Taken, Takes,
+    TakesOn, Uses, arguments, config_of, sendable,
 };
-pub use workflow::{
-    Lists, Once, OnlyOnce, Several, StandsIn, StepAt, Workflow, listed, listed_value, node_at,
-};
+pub use workflow::{Lists, Once, OnlyOnce, Several, StepAt, Workflow, listed, listed_value, node_at};

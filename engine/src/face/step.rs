@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::argument::{Argument, Arguments, Output, Outputs, Readable, Spawn, State};
-use super::context::{ContextRule, Payload};
-use super::graph::HandlerId;
+use super::context::{ContextRule, Payload, WorksOn};
+use super::graph::{DependencyTree, HandlerId, Tree};
 use crate::handler::decode;
 use crate::{
-    Call, DefinitionBuilder, DynHandler, Entry, Handlers, IntoHandler, Misfit, Place, Policy, ResultExt,
-    StepName, StepResult, TypeKey,
+    Call, DefinitionBuilder, DynHandler, Entry, Fits, Handlers, IntoHandler, Misfit, Needs, Place, Policy,
+    ResultExt, StepName, StepResult, TypeKey,
 };
 
 /// What a handler says about itself. Written by `#[step]` and `#[derive(StepHandler)]`.
@@ -35,7 +35,7 @@ pub trait Declared: Sized + Send + Sync + 'static {
     const POLICY: Policy;
 
     /// What it takes.
-    type Arguments: Arguments;
+    const TAKES: Taken;
 
     /// Makes it from its `handler_config`.
     ///
@@ -43,6 +43,53 @@ pub trait Declared: Sized + Send + Sync + 'static {
     /// When the configuration does not fit.
     fn from_config(config: &Value) -> Result<Self, Misfit>;
 }
+
+/// The arguments of a step. Implemented for a private type beside the step, so that a public step may take what is
+/// private; and the only mention of the arguments, so that a mistake in one is one error.
+#[doc(hidden)]
+pub trait Takes {
+    /// The arguments.
+    type Arguments: Arguments;
+}
+
+/// What a step takes, as a value.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    pub(super) dependencies: Tree,
+    declare: fn(&mut Needs),
+    context: fn() -> Option<(TypeKey, Fits)>,
+}
+
+impl Taken {
+    /// Of these arguments.
+    pub const fn by<T: Takes>() -> Self {
+        Self {
+            dependencies: <T::Arguments as Arguments>::Dependencies::TREE,
+            declare: T::Arguments::declare,
+            context: <T::Arguments as Arguments>::On::need,
+        }
+    }
+}
+
+/// Takes the arguments of an attempt.
+#[doc(hidden)]
+pub fn arguments<T: Takes, S>(step: &StepContext<S>) -> StepResult<T::Arguments> {
+    T::Arguments::extract(&step.call)
+}
+
+/// Can be a step of a workflow on that context. A step is one or not by what it takes: see [`TakesOn`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand in a workflow on `{C}`: it is not declared as a step",
+    label = "not a step"
+)]
+pub trait StandsIn<C> {}
+
+/// Are arguments of a step that can be one of a workflow on that context.
+#[doc(hidden)]
+pub trait TakesOn<C> {}
+impl<T: Takes, C> TakesOn<C> for T where <T::Arguments as Arguments>::On: WorksOn<C> {}
 
 /// A handler, typed. `#[step]` writes it; implement it yourself, beside `#[derive(StepHandler)]`, for the hooks and for
 /// generic handlers.
@@ -231,12 +278,6 @@ impl<S: Step> StepContext<S> {
     {
         Spawn::extract(&self.call)
     }
-
-    /// All that it declared.
-    #[doc(hidden)]
-    pub fn arguments(&self) -> StepResult<S::Arguments> {
-        S::Arguments::extract(&self.call)
-    }
 }
 
 /// The one adapter between typed and erased handlers.
@@ -258,9 +299,9 @@ impl Entry {
         entry.place = Some(H::PLACE);
         entry.handler = Some(TypeKey::of::<H>());
         entry.output = Some(TypeKey::of::<H::Output>());
-        entry.context = <H::Arguments as Arguments>::On::need();
+        entry.context = (H::TAKES.context)();
         entry.policy = H::POLICY;
-        H::Arguments::declare(&mut entry.needs);
+        (H::TAKES.declare)(&mut entry.needs);
         entry
     }
 }

@@ -2,10 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use super::argument::Arguments;
-use super::context::{Payload, WorksOn};
-use super::graph::{DependencyTree, Node, hash};
-use super::step::{Declared, Step};
+use super::context::Payload;
+use super::graph::{Node, hash};
+use super::step::{Declared, StandsIn, Step};
 use crate::{
     BuildErrors, Definition, DefinitionBuilder, Dynamic, Engine, EngineError, EngineTypes, IntoHandler,
     Report, StepName, Task,
@@ -118,11 +117,6 @@ pub trait StepAt<const PLACE: usize> {
     const AFTER: &'static [usize] = &[];
 }
 
-/// Can be a step of a workflow on that context.
-#[doc(hidden)]
-pub trait StandsIn<C> {}
-impl<S: Step, C> StandsIn<C> for S where <S::Arguments as Arguments>::On: WorksOn<C> {}
-
 /// Adds a listed step with the defaults of its configuration.
 #[doc(hidden)]
 #[must_use]
@@ -151,7 +145,7 @@ pub const fn node_at<W: StepAt<PLACE>, const PLACE: usize>() -> Node {
         name_hash: hash(W::STEP, 0),
         says: W::SAYS,
         handler: W::Handler::ID,
-        takes: &<<W::Handler as Declared>::Arguments as Arguments>::Dependencies::TREE,
+        takes: &W::Handler::TAKES.dependencies,
         after: W::AFTER,
         skippable: W::Handler::POLICY.skippable,
     }

@@ -11,7 +11,7 @@ mod start;
 mod stop;
 mod waiters;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::engine::Shared;
+use crate::ids::{IdMap, IdSet};
 use crate::inbox::{Finished, Watched};
 use crate::{
     Busy, Clock, EngineError, EngineTypes, Handled, Outcome, Room, StepId, TaskId, Timestamp, Token,
@@ -37,10 +38,10 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     busy: Option<Busy>,
     /// What has ended and is not recorded.
     finished: Vec<Finished>,
-    running: HashMap<Token, Running>,
+    running: IdMap<Token, Running>,
     /// How many attempts of a task run here.
-    running_of: HashMap<TaskId, usize>,
-    waiting: HashMap<TaskId, Vec<Waiter>>,
+    running_of: IdMap<TaskId, usize>,
+    waiting: IdMap<TaskId, Vec<Waiter>>,
     /// Tasks to be looked at in the next call.
     wanted: BTreeSet<TaskId>,
     /// Tasks to be looked at later.
@@ -80,7 +81,7 @@ enum Awaited {
 
 /// A worker that stops, until what it ran has ended.
 struct Stopping {
-    tokens: HashSet<Token>,
+    tokens: IdSet<Token>,
     until: Timestamp,
     done: Option<oneshot::Sender<()>>,
 }
@@ -97,9 +98,9 @@ impl<T: EngineTypes> RunLoop<T> {
             shared,
             busy: Some(busy),
             finished: vec![],
-            running: HashMap::new(),
-            running_of: HashMap::new(),
-            waiting: HashMap::new(),
+            running: IdMap::default(),
+            running_of: IdMap::default(),
+            waiting: IdMap::default(),
             wanted: BTreeSet::new(),
             timers: BTreeSet::new(),
             serving: 0,

@@ -1,11 +1,12 @@
 //! What the storage answered.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Awaited, Batch, RunLoop};
+use crate::ids::{IdMap, IdSet};
 use crate::inbox::Watched;
 use crate::known::KnownTask;
 use crate::{
@@ -34,7 +35,7 @@ impl<T: EngineTypes> RunLoop<T> {
     pub(super) async fn get_to_know_changed(&self, batch: &Batch, progress: &[Progress]) {
         let spawned =
             batch.outcomes.iter().filter(|outcome| !outcome.spawned.is_empty()).map(|outcome| outcome.task);
-        let unknown = progress.iter().filter(|task| {
+        let unknown = progress.iter().filter(|task| !task.claims.is_empty()).filter(|task| {
             let known = self.shared.known().get(task.task);
             let understood = |claim: &Claim| known.as_ref().is_some_and(|known| known.understands(claim));
             !task.claims.iter().all(understood)
@@ -55,7 +56,7 @@ impl<T: EngineTypes> RunLoop<T> {
         &mut self,
         batch: &Batch,
         progress: Progress,
-        outputs: &HashMap<StepId, Arc<Value>>,
+        outputs: &IdMap<StepId, Arc<Value>>,
     ) {
         let task = progress.task;
         let claimed = !progress.claims.is_empty();
@@ -133,8 +134,8 @@ impl<T: EngineTypes> RunLoop<T> {
 }
 
 /// What this very call recorded: the storage does not send it back to the children's claims.
-fn outputs(batch: &Batch, progress: &[Progress]) -> HashMap<StepId, Arc<Value>> {
-    let counts: HashSet<Token> = progress
+fn outputs(batch: &Batch, progress: &[Progress]) -> IdMap<StepId, Arc<Value>> {
+    let counts: IdSet<Token> = progress
         .iter()
         .flat_map(|task| &task.recorded)
         .filter(|recorded| matches!(recorded.how, Recording::Recorded(_) | Recording::AlreadyRecorded))
@@ -151,7 +152,7 @@ fn outputs(batch: &Batch, progress: &[Progress]) -> HashMap<StepId, Arc<Value>> 
 
 /// The facts of one commit, in the order of each task: recorded, claimed, settled.
 fn events(batch: &Batch, progress: &[Progress], at: Timestamp) -> Vec<Event> {
-    let by_token: HashMap<Token, &Outcome> =
+    let by_token: IdMap<Token, &Outcome> =
         batch.outcomes.iter().map(|outcome| (outcome.token, outcome)).collect();
     let mut events = vec![];
     for task in progress {

@@ -1,6 +1,5 @@
 //! From a claim to a running handler.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::{RunLoop, Running};
 use crate::attempt::Attempt;
 use crate::clock::CallClock;
 use crate::handler::Spawning;
+use crate::ids::IdMap;
 use crate::inbox::{Finished, Message};
 use crate::known::KnownTask;
 use crate::{Call, Claim, Clock, DynClock, EngineTypes, Outcome, OutcomeKind, StepId, TaskId, Token};
@@ -20,7 +20,7 @@ impl<T: EngineTypes> RunLoop<T> {
         task: TaskId,
         known: Option<&Arc<KnownTask>>,
         claim: Claim,
-        outputs: &HashMap<StepId, Arc<Value>>,
+        outputs: &IdMap<StepId, Arc<Value>>,
     ) {
         let parents = known.and_then(|known| known.parents(claim.step, &claim.parents, outputs));
         let runnable = known.and_then(|known| known.runnable(claim.step));

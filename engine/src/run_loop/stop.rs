@@ -1,11 +1,11 @@
 //! Workers that stop: what runs may end within its grace, then it is cut off.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::{RunLoop, Running, Stopping};
+use crate::ids::IdSet;
 use crate::inbox::Finished;
 use crate::{
     Clock, EngineTypes, ErrorReport, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token, WORKER_SHUTDOWN,
@@ -14,7 +14,7 @@ use crate::{
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) fn stop(&mut self, grace: Duration, done: oneshot::Sender<()>) {
         self.serving = self.serving.saturating_sub(1);
-        let mut tokens = HashSet::new();
+        let mut tokens = IdSet::default();
         if self.serving == 0 {
             self.ask_at = None;
             let own = self.running.iter().filter(|(_, running)| !self.waiting.contains_key(&running.task));

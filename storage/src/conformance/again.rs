@@ -120,17 +120,15 @@ pub async fn claim_told_again_is_the_same_claim<H: Harness>(scene: Scene<H>) {
     assert_eq!((b.attempts, b.history.len()), (1, 2));
 }
 
-/// What follows an `AlreadyRecorded` that is new is claimed as usual, beside what is told again.
+/// What follows an `AlreadyRecorded` that is new is claimed as usual, beside what is told again, ascending by step.
 pub async fn new_claims_stand_beside_those_told_again<H: Harness>(scene: Scene<H>) {
-    let task = scene.start("a -> b, a -> c").await;
+    let task = scene.start("a -> b, a -> c, a -> d").await;
     let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
-    let first = scene.one(call.clone().room(1)).await;
-    let both = scene.one(call.and_wanting(&task)).await;
-    assert_eq!(
-        both.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(),
-        [task.step("b"), task.step("c")]
-    );
-    assert_eq!(both.claims[0].token, first.claims[0].token);
+    let first = scene.one(call.clone().handlers(&[("c", 1)])).await;
+    let all = scene.one(call.and_wanting(&task)).await;
+    let steps: Vec<_> = all.claims.iter().map(|claim| claim.step).collect();
+    assert_eq!(steps, ["b", "c", "d"].map(|name| task.step(name)));
+    assert_eq!(all.claims[1].token, first.claims[0].token);
 }
 
 /// Told again also while the task is paused: what runs is recorded.

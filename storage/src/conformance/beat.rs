@@ -1,11 +1,13 @@
 //! Covers [`Storage::beat`](tasker_engine::Storage::beat), sentence by sentence.
 
 use serde_json::json;
-use tasker_engine::{OutcomeKind, Recording, StepCommand, StepState, TaskCommand, Token};
+use tasker_engine::{
+    Beat, OutcomeKind, Recording, StepCommand, StepState, Storage as _, StorageError, TaskCommand, Token,
+};
 
 use super::Harness;
 use super::check::rows;
-use super::fixture::{Scene, at, completed, ended};
+use super::fixture::{Scene, at, completed, ended, worker};
 
 /// What it names it keeps.
 pub async fn claims_that_a_worker_holds_stay_its_own<H: Harness>(scene: Scene<H>) {
@@ -105,4 +107,15 @@ pub async fn beat_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
     scene.act(&task, TaskCommand::Pause).await;
     assert_eq!(scene.beat(1, &[], 10, 10).await.len(), 1);
     assert_eq!(scene.wake(&task).await, None);
+}
+
+/// A label that no column can hold is refused, and the worker has not beaten.
+pub async fn unstorable_label_is_refused<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    scene.claims_by(&task, 1, 1, 0).await;
+    let label = "a\0b".to_owned();
+    let beat = Beat { worker: worker(1), label, held: vec![], hand_back_before: at(10), now: at(20) };
+    let refused = scene.storage().beat(beat).await;
+    assert!(matches!(refused, Err(StorageError::Payload { field: "label", .. })), "{refused:?}");
+    assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
 }

@@ -66,8 +66,8 @@ fn step(task: &TaskRecord, step: &StepRecord) {
     if state == StepState::InProgress {
         assert!(satisfied, "{} runs before its parents are done", step.name);
     }
-    let claims = step.history.iter().filter(|row| row.to == StepState::InProgress).map(|row| row.at);
-    assert_eq!(step.last_attempted_at, claims.last(), "last_attempted_at of {}", step.name);
+    let mut claims = step.history.iter().rev().filter(|row| row.to == StepState::InProgress);
+    assert_eq!(step.last_attempted_at, claims.next().map(|row| row.at), "last_attempted_at of {}", step.name);
 }
 
 /// The rows follow one another, 10 apart, and the last is the current one.

@@ -1,5 +1,5 @@
 //! Covers points 3 and 4 of [`Advance`](tasker_engine::Advance): what is judged, what is claimed and what a claim
-//! writes, what a [`Claim`](tasker_engine::Claim) tells, and "The first claim of a pending task begins it".
+//! writes, what a [`Claim`] tells, and "The first claim of a pending task begins it".
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Covers [`Storage::create`]: the order of answers, steps and edges, the wake due `now`, tasks with nothing to do,
-//! bypassed steps, and "All other steps and tasks have no row yet".
+//! Covers [`Storage::create`](tasker_engine::Storage::create): the order of answers, steps and edges, the wake due
+//! `now`, tasks with nothing to do, bypassed steps, and "All other steps and tasks have no row yet".
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tasker_engine::{Creation, StepState, Storage as _, TaskId, TaskState, Timest
 
 use super::Harness;
 use super::check::{metadata, rows};
-use super::fixture::{Scene, Started, at, graph};
+use super::fixture::{Scene, Started, at, completed, graph, spawned};
 
 /// Everything that a new task is.
 pub async fn created_task_is_pending_without_a_row<H: Harness>(scene: Scene<H>) {
@@ -212,4 +212,17 @@ pub async fn created_task_keeps_its_times_to_the_microsecond<H: Harness>(scene: 
         assert_eq!((record.request.requested_at, record.created_at), (asked, now));
         assert_eq!(record.wake.map(|(due, _)| due), Some(now));
     }
+}
+
+/// Inputs for a place that the template does not have are nobody's, also when a step is spawned later.
+pub async fn created_inputs_beyond_the_template_are_left_out<H: Harness>(scene: Scene<H>) {
+    let definition = scene.learn("a").await;
+    let mut request = scene.request(&definition);
+    request.inputs.insert(1, Arc::new(json!("nobody's")));
+    let context = Arc::clone(&request.request.context);
+    let task = scene.create_one(&definition, request).await;
+    let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
+    outcome.spawned = vec![spawned("s", &[], &[])];
+    scene.record(outcome).await;
+    assert_eq!(scene.step(&task, "s").await.inputs, context);
 }

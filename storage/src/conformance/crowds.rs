@@ -260,3 +260,30 @@ pub async fn two_sweeps_at_once_wake_each_task_once<H: Harness>(scene: Scene<H>)
         assert_eq!(one.woken + two.woken, 4, "{order:?}");
     }
 }
+
+/// Hundreds of tasks in one call: all created, all claimed, all recorded, all settled, each for itself.
+pub async fn hundreds_of_tasks_go_through_one_call_each_time<H: Harness>(scene: Scene<H>) {
+    let definition = scene.learn("a -> b").await;
+    let created = scene.create((0..300).map(|_| scene.request(&definition)).collect()).await;
+    let mut call = Call::default();
+    for one in &created {
+        let Creation::Created { task, .. } = one else { panic!("{one:?}") };
+        call = call.and_wanting(*task);
+    }
+    for settled in [false, false, true] {
+        let progress = scene.advance(call.room(1000)).await;
+        assert_eq!(progress.len(), 300);
+        call = Call::default();
+        for one in &progress {
+            assert_eq!(
+                (one.settled.is_some(), one.claims.len()),
+                (settled, usize::from(!settled)),
+                "{one:?}"
+            );
+            for claim in &one.claims {
+                call = call.and_bringing(completed(one.task, claim, json!({ "of": claim.step })));
+            }
+        }
+    }
+    assert_eq!(scene.due(9999).await.wakes, []);
+}

@@ -1,4 +1,4 @@
-//! Covers [`Storage::due`].
+//! Covers [`Storage::due`](tasker_engine::Storage::due).
 
 use std::time::Duration;
 
@@ -81,4 +81,10 @@ pub async fn due_tells_of_far_futures<H: Harness>(scene: Scene<H>) {
     let wait = Duration::from_secs(100 * 365 * 86_400);
     scene.record(failed(&task, &claim, RetryAdvice::After(wait))).await;
     assert_eq!(due(&scene, 100, 100).await, Due { wakes: vec![], next: Some(at(0) + wait) });
+}
+
+/// Without room for a wake, the first one is the next.
+pub async fn due_without_room_tells_only_what_is_next<H: Harness>(scene: Scene<H>) {
+    four(&scene).await;
+    assert_eq!(due(&scene, 100, 0).await, Due { wakes: vec![], next: Some(at(20)) });
 }

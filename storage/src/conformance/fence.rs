@@ -1,5 +1,5 @@
-//! Covers point 1 of [`Advance`](tasker_engine::Advance), the fence: what counts, what is stale and changes nothing, and
-//! a token given twice; and [`Outcome`](tasker_engine::Outcome)s of unknown steps and tasks.
+//! Covers point 1 of [`Advance`](tasker_engine::Advance), the fence: what counts, what is stale and changes nothing,
+//! and a token given twice; and [`Outcome`](tasker_engine::Outcome)s of unknown steps and tasks.
 
 use serde_json::json;
 use tasker_engine::{
@@ -136,6 +136,15 @@ pub async fn token_twice_in_one_call_counts_once<H: Harness>(scene: Scene<H>) {
     assert_eq!(progress.recorded[1].how, Recording::AlreadyRecorded);
     let a = scene.step(&task, "a").await;
     assert_eq!((a.current.state, &*a.results, a.history.len()), (StepState::Complete, &json!("first"), 2));
+}
+
+/// What follows a token that came twice is claimed, and told, once.
+pub async fn what_follows_a_token_given_twice_is_told_once<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a -> b, a -> c").await;
+    let outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
+    let progress = scene.one(Call::bringing(outcome.clone()).and_bringing(outcome)).await;
+    let claimed: Vec<_> = progress.claims.iter().map(|claim| claim.step).collect();
+    assert_eq!(claimed, [task.step("b"), task.step("c")]);
 }
 
 /// Answers stand in the order of the outcomes, stale and fresh mixed.

@@ -23,12 +23,15 @@ pub trait Harness: Send + Sync + 'static {
     fn lose_wake(&self, storage: &Self::Storage, task: TaskId) -> impl Future<Output = ()> + Send;
 }
 
+/// A case under way.
+pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// One case of the suite, for backends of one kind.
 pub struct Case<H: Harness> {
     /// Where it stands: `group::name`.
     pub name: &'static str,
     /// Runs it; panics when the storage is not as the contract says.
-    pub run: fn(Scene<H>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub run: fn(Scene<H>) -> Running,
 }
 
 /// Runs one case on a runtime of its own, with several threads. The stamped tests consist of this call.

@@ -1,5 +1,5 @@
-//! Covers [`Storage::create`]: definitions that were not learned, repeated identities, and what is refused before
-//! anything is written ("Checked", "Atomic").
+//! Covers [`Storage::create`](tasker_engine::Storage::create): definitions that were not learned, repeated
+//! identities, and what is refused before anything is written ("Checked", "Atomic").
 
 use std::sync::Arc;
 
@@ -94,6 +94,9 @@ pub async fn unknown_definition_creates_nothing_at_all<H: Harness>(scene: Scene<
     assert!(created.iter().all(|one| matches!(one, Creation::Created { .. })), "{created:?}");
 }
 
+/// What makes a request one that is refused.
+type Spoil = fn(&mut NewTask);
+
 /// One bad request, between two good ones, is refused with its field and leaves nothing.
 async fn refused<H: Harness>(
     scene: &Scene<H>,
@@ -118,15 +121,13 @@ pub async fn bypassing_what_is_not_skippable_creates_nothing<H: Harness>(scene: 
 
 /// Texts are as long as their columns, counted in characters.
 pub async fn too_long_texts_create_nothing<H: Harness>(scene: Scene<H>) {
-    let long = "ü".repeat(129);
-    let fields: [(&str, fn(&mut NewTask) -> &mut String); 4] = [
-        ("initiator", |task| &mut task.request.initiator),
-        ("source_system", |task| &mut task.request.source_system),
-        ("reason", |task| &mut task.request.reason),
-        ("identity_hash", |task| &mut task.identity_hash),
+    let spoils: [(&str, Spoil); 4] = [
+        ("initiator", |task| task.request.initiator = "ü".repeat(129)),
+        ("source_system", |task| task.request.source_system = "ü".repeat(129)),
+        ("reason", |task| task.request.reason = "ü".repeat(129)),
+        ("identity_hash", |task| task.identity_hash = "ü".repeat(129)),
     ];
-    for (name, place) in fields {
-        let spoil = |task: &mut NewTask| place(task).clone_from(&long);
+    for (name, spoil) in spoils {
         refused(
             &scene,
             spoil,
@@ -164,7 +165,7 @@ pub async fn blank_identity_creates_nothing<H: Harness>(scene: Scene<H>) {
 
 /// U+0000 in any text.
 pub async fn nul_in_any_text_creates_nothing<H: Harness>(scene: Scene<H>) {
-    let spoils: [(&str, fn(&mut NewTask)); 5] = [
+    let spoils: [(&str, Spoil); 5] = [
         ("initiator", |task| task.request.initiator = "a\0b".into()),
         ("source_system", |task| task.request.source_system = "a\0b".into()),
         ("reason", |task| task.request.reason = "a\0b".into()),

@@ -1,5 +1,6 @@
-//! Covers [`Storage::intervene`]: every task situation with every [`TaskCommand`], every step situation with every
-//! [`StepCommand`], against tables written by hand; what was seen against what is found; the fence of running steps.
+//! Covers [`Storage::intervene`](tasker_engine::Storage::intervene): every task situation with every [`TaskCommand`],
+//! every step situation with every [`StepCommand`], against tables written by hand; what was seen against what is
+//! found; the fence of running steps.
 
 use std::sync::Arc;
 

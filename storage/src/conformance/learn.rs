@@ -1,5 +1,5 @@
-//! Covers [`Storage::learn`]: "Writes what definitions bring", "Learning one again changes nothing", "It is a
-//! transaction of its own"; and "Checked" for what a definition brings.
+//! Covers [`Storage::learn`](tasker_engine::Storage::learn): "Writes what definitions bring", "Learning one again
+//! changes nothing", "It is a transaction of its own"; and "Checked" for what a definition brings.
 
 use std::sync::Arc;
 
@@ -143,4 +143,22 @@ pub async fn longest_names_are_learned<H: Harness>(scene: Scene<H>) {
         (&*step, &*long(255))
     );
     assert_eq!(scene.drain(&task, 0).await, 2);
+}
+
+/// One name in two namespaces, and in two versions, is another workflow each time.
+pub async fn namespaces_and_versions_are_told_apart<H: Harness>(scene: Scene<H>) {
+    let namespace =
+        |name: &'static str| graph("a").edit(|template| name.clone_into(&mut template.namespace_name));
+    let version = graph("a -> b").edit(|template| template.version = Version(2, 0, 0));
+    for graph in [namespace("one"), namespace("two"), version.clone(), version.named("other")] {
+        let task = scene.start(&graph).await;
+        assert_eq!(scene.task(&task).await.template, *graph.bound().template());
+    }
+}
+
+/// A retry policy is a value like any other.
+pub async fn learning_an_unstorable_policy_is_refused<H: Harness>(scene: Scene<H>) {
+    let bad = graph("a").with("a", |step| step.retry_policy = json!({ "type": "x\0" })).bound();
+    let refused = scene.storage().learn(&[bad], at(0)).await;
+    assert!(matches!(refused, Err(StorageError::Payload { .. })), "{refused:?}");
 }

@@ -19,6 +19,8 @@ macro_rules! __conformance_cases {
                 learning_what_cannot_be_stored_is_refused_whole,
                 learned_configurations_are_normalised,
                 longest_names_are_learned,
+                namespaces_and_versions_are_told_apart,
+                learning_an_unstorable_policy_is_refused,
             }
             create {
                 created_task_is_pending_without_a_row,
@@ -36,6 +38,7 @@ macro_rules! __conformance_cases {
                 bypassing_a_step_twice_is_bypassing_it_once,
                 created_tasks_ascend_in_the_order_of_the_request,
                 created_task_keeps_its_times_to_the_microsecond,
+                created_inputs_beyond_the_template_are_left_out,
             }
             identity {
                 repeated_identity_is_a_duplicate_of_the_first,
@@ -75,6 +78,7 @@ macro_rules! __conformance_cases {
                 outcome_of_an_unknown_step_is_stale,
                 outcome_of_an_unknown_task_is_stale_and_the_task_gone,
                 token_twice_in_one_call_counts_once,
+                what_follows_a_token_given_twice_is_told_once,
                 recordings_stand_in_the_order_given,
                 stale_outcome_tells_that_the_task_is_settled,
             }
@@ -142,6 +146,7 @@ macro_rules! __conformance_cases {
                 limit_of_a_task_holds_beside_a_wider_room,
                 room_of_a_task_is_counted_after_the_outcomes,
                 plain_room_takes_every_handler_and_task,
+                room_for_no_step_of_a_task_claims_nothing,
             }
             wakes {
                 settled_and_paused_tasks_have_no_wake,
@@ -165,6 +170,7 @@ macro_rules! __conformance_cases {
                 generations_rise_with_every_change,
                 wake_is_the_same_whoever_tells_it,
                 outcomes_of_a_paused_task_give_no_wake,
+                step_snoozed_until_a_moment_ago_gives_a_wake_due_now,
             }
             parking {
                 handler_without_room_left_gives_a_wake_due_now,
@@ -276,6 +282,7 @@ macro_rules! __conformance_cases {
                 claims_are_handed_back_in_every_task,
                 outcome_of_a_claim_that_a_beat_handed_back_is_stale,
                 beat_does_not_wake_a_paused_task,
+                unstorable_label_is_refused,
             }
             rescue {
                 steps_of_lost_workers_fail,
@@ -286,6 +293,7 @@ macro_rules! __conformance_cases {
                 rescue_does_not_wake_a_paused_task,
                 rescue_without_lost_workers_changes_nothing,
                 rescue_keeps_an_earlier_wake,
+                delayed_beat_does_not_make_a_worker_look_lost,
             }
             due {
                 due_wakes_stand_earliest_first_and_then_by_task,
@@ -295,6 +303,7 @@ macro_rules! __conformance_cases {
                 due_of_an_empty_storage_is_nothing,
                 wanted_task_is_no_longer_due,
                 due_tells_of_far_futures,
+                due_without_room_tells_only_what_is_next,
             }
             sweep {
                 swept_task_without_a_wake_is_woken,
@@ -346,6 +355,7 @@ macro_rules! __conformance_cases {
                 two_rescues_at_once_rescue_each_step_once,
                 beat_against_an_outcome,
                 two_sweeps_at_once_wake_each_task_once,
+                hundreds_of_tasks_go_through_one_call_each_time,
             }
         }
     };

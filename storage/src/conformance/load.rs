@@ -1,4 +1,4 @@
-//! Covers [`Storage::load`].
+//! Covers [`Storage::load`](tasker_engine::Storage::load).
 
 use serde_json::json;
 use tasker_engine::{Detail, RetryAdvice, StepCommand, Storage as _, TaskId};

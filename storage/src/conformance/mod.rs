@@ -36,7 +36,7 @@
 //!
 //! Some sentences speak of data that no call of the contract makes; the tests of a backend cover them with rows of
 //! their own: drafts, claims that name no worker, unsettled steps below a cancelled one, blocked steps in `pending`,
-//! a null retry limit.
+//! results of a step that fails other than those of an earlier failure, a null retry limit, rows without a state before.
 
 pub mod again;
 pub mod bad_spawns;
@@ -72,6 +72,6 @@ pub mod task_acts;
 pub mod wakes;
 
 pub use fixture::Scene;
-pub use harness::{Case, Harness, failing, run};
+pub use harness::{Case, Harness, Running, failing, run};
 pub use list::{CASES, cases};
 pub use same::{agreement, same_answers};

@@ -1,5 +1,6 @@
-//! Covers "Checked": values pass `payload::check` before they are stored, and are stored as `payload::normalise` makes
-//! them, wherever they come in: contexts, inputs, results of handlers and of operators, configurations of spawned steps.
+//! Covers "Checked": values pass `payload::check` before they are stored, and are stored as `payload::normalise`
+//! makes them, wherever they come in: contexts, inputs, results of handlers and of operators, configurations of
+//! spawned steps.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Covers "Deterministic": a log of calls replays to the same state, and "Repeatable" for calls of every kind, by random
-//! sequences of operations on two storages of one backend.
+//! Covers "Deterministic": a log of calls replays to the same state, and "Repeatable" for calls of every kind, by
+//! random sequences of operations on two storages of one backend.
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};

@@ -124,3 +124,13 @@ pub async fn rescue_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
     assert_eq!(scene.rescue(10, 100, 40).await[0].token, lost[0].token);
     assert_eq!(scene.wake(&task).await, Some(until));
 }
+
+/// A beat that was delayed on its way does not make a worker look dead that has beaten since.
+pub async fn delayed_beat_does_not_make_a_worker_look_lost<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    let claims = scene.claims_by(&task, 1, 1, 0).await;
+    scene.beat(1, &[claims[0].token], 0, 30).await;
+    scene.beat(1, &[claims[0].token], 0, 5).await;
+    assert_eq!(scene.rescue(20, 100, 40).await, []);
+    assert_eq!(scene.rescue(31, 100, 60).await.len(), 1);
+}

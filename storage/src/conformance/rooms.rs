@@ -1,4 +1,4 @@
-//! Covers [`Room`](tasker_engine::Room), and the limits of point 4 of [`Advance`](tasker_engine::Advance): in all, by
+//! Covers [`Room`], and the limits of point 4 of [`Advance`](tasker_engine::Advance): in all, by
 //! task, by handler, and the limit that a task has itself.
 
 use serde_json::json;
@@ -150,4 +150,12 @@ pub async fn plain_room_takes_every_handler_and_task<H: Harness>(scene: Scene<H>
     let mut call = Call::wanting(&task);
     call.0.room = Room::of(5);
     assert_eq!(scene.one(call).await.claims.len(), 5);
+}
+
+/// A worker that is to take no step of a task takes none, also of one with a limit of its own.
+pub async fn room_for_no_step_of_a_task_claims_nothing<H: Harness>(scene: Scene<H>) {
+    for graph in [graph("a, b"), graph("a, b").one_at_a_time()] {
+        let task = scene.start(graph).await;
+        assert_eq!(scene.one(Call::wanting(&task).per_task(0)).await.claims, []);
+    }
 }

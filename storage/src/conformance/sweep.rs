@@ -1,4 +1,4 @@
-//! Covers [`Storage::sweep`], with wakes that were lost behind its back.
+//! Covers [`Storage::sweep`](tasker_engine::Storage::sweep), with wakes that were lost behind its back.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Covers what each act of [`Storage::intervene`](tasker_engine::Storage::intervene) on a task writes: its rows, what it
-//! does to steps, its wake, and the answer [`Intervened::Moved`].
+//! Covers what each act of [`Storage::intervene`](tasker_engine::Storage::intervene) on a task writes: its rows, what
+//! it does to steps, its wake, and the answer [`Intervened::Moved`].
 
 use serde_json::json;
 use tasker_engine::{

@@ -1,5 +1,5 @@
-//! Covers point 6 of [`Advance`](tasker_engine::Advance), sentence by sentence, but for parking; "Wakes" of the contract (at most one a
-//! task, generations rise); and [`Progress::next_wake`](tasker_engine::Progress::next_wake).
+//! Covers point 6 of [`Advance`](tasker_engine::Advance), sentence by sentence, but for parking; "Wakes" of the
+//! contract (at most one a task, generations rise); and [`Progress::next_wake`](tasker_engine::Progress::next_wake).
 
 use std::time::Duration;
 
@@ -163,9 +163,13 @@ pub async fn unwanted_task_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
-    for (claim, wait, due) in [(&claims[0], 30, 30), (&claims[1], 50, 30), (&claims[2], 10, 10)] {
-        scene.record(after(claim, wait)).await;
-        assert_eq!(scene.wake(&task).await, Some(at(due)), "after a wait of {wait} s");
+    let told = [(&claims[0], 30, Some(30)), (&claims[1], 50, None), (&claims[2], 10, Some(10))];
+    let mut due = None;
+    for (claim, wait, written) in told {
+        let progress = scene.one(Call::bringing(after(claim, wait)).room(0)).await;
+        assert_eq!(progress.next_wake, written.map(at), "only a wake that is written is told");
+        due = progress.next_wake.or(due);
+        assert_eq!(scene.wake(&task).await, due, "after a wait of {wait} s");
     }
 }
 
@@ -237,4 +241,14 @@ pub async fn outcomes_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>)
     scene.act(&task, TaskCommand::Resume).await;
     let claims = scene.one(Call::wanting(&task).at(60)).await.claims;
     assert_eq!(claims.len(), 4, "the child, and what failed, was handed back and slept");
+}
+
+/// A sleep that is over before it is recorded: the step may run now.
+pub async fn step_snoozed_until_a_moment_ago_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    let a = scene.claim(&task, "a").await;
+    let outcome = ended(&task, &a, OutcomeKind::Snooze { until: at(3) });
+    let progress = scene.one(Call::bringing(outcome).at(5).room(0)).await;
+    assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(5)), Some(at(5))));
+    assert_eq!(scene.claim_at(&task, "a", 5).await.attempt, 1);
 }

@@ -74,7 +74,9 @@ fn bypassed(learned: &Learned, request: &TaskRequest) -> Result<BTreeSet<usize>,
 fn fresh(id: TaskId, new: NewTask, graph: Graph, now: Timestamp) -> Task {
     let (steps, tally) = graph.learned().fresh().clone();
     let context = payload::normalised(&new.request.context);
-    let inputs = new.inputs.into_iter().map(|(place, value)| (place, payload::normalised(&value)));
+    // A place beyond the template is nobody's, also when a step is spawned later.
+    let inputs = new.inputs.into_iter().filter(|(place, _)| *place < steps.len());
+    let inputs = inputs.map(|(place, value)| (place, payload::normalised(&value)));
     Task {
         id,
         identity_hash: new.identity_hash.into(),

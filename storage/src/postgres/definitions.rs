@@ -64,8 +64,11 @@ impl PostgresStorage {
         now: Timestamp,
     ) -> Result<(), StorageError> {
         for step in definitions.iter().flat_map(|definition| definition.steps()) {
-            check(&step.handler_config, &self.limits)
-                .map_err(|error| StorageError::Payload { field: "handler_config", error })?;
+            for (field, value) in
+                [("handler_config", &step.handler_config), ("retry_policy", &step.retry_policy)]
+            {
+                check(value, &self.limits).map_err(|error| StorageError::Payload { field, error })?;
+            }
         }
         let mut columns = Columns::default();
         definitions.iter().for_each(|definition| columns.add(definition));

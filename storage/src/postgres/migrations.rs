@@ -9,8 +9,8 @@ use tasker_engine::StorageError;
 
 use super::error::storage_error;
 
-/// Where it is written which migrations were applied. Not sqlx's own table: an application that has migrations of its own
-/// may live in the same database.
+/// Where it is written which migrations were applied. Not sqlx's own table: an application that has migrations of its
+/// own may live in the same database.
 const TABLE: &str = "tasker_migrations";
 
 /// Its number, its name, and what it does there and back.

@@ -1,8 +1,8 @@
 //! What is done now and then: operators' acts, signs of life, lost workers.
 //!
-//! These are rare, so they take a few round trips to keep the rules in one place. In one transaction the task is locked,
-//! read as it stands then, judged by the same functions of the engine that the memory backend calls, and the plan is
-//! written by one function of the database, which decides nothing:
+//! These are rare, so they take a few round trips to keep the rules in one place. In one transaction the task is
+//! locked, read as it stands then, judged by the same functions of the engine that the memory backend calls, and the
+//! plan is written by one function of the database, which decides nothing:
 //!
 //! ```text
 //! lock ──▶ load ──▶ decide (in Rust) ──▶ tasker_apply ──▶ commit
@@ -117,7 +117,7 @@ impl PostgresStorage {
             return Ok(vec![]);
         }
         let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
-        sqlx::query("SELECT tasker_lock_tasks($1)")
+        sqlx::query("SELECT tasker_hold_tasks($1)")
             .bind(ids)
             .execute(&mut *connection)
             .await

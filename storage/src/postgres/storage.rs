@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use tasker_engine::payload::Limits;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
@@ -18,15 +18,15 @@ use super::migrations;
 ///
 /// # Order of locks
 ///
-/// Whatever changes tasks locks their rows in `tasker_tasks` first (`FOR NO KEY UPDATE`, ascending), and touches nothing
-/// else of them before it has all; names of steps that are spawned come after, in their own order. So no two calls wait
-/// for each other in a circle, and two that finish the last steps of one task see each other.
+/// Whatever changes tasks locks their rows in `tasker_tasks` first (`FOR NO KEY UPDATE`, ascending), and touches
+/// nothing else of them before it has all; names of steps that are spawned come after, in their own order. So no two
+/// calls wait for each other in a circle, and two that finish the last steps of one task see each other.
 ///
 /// # Connections
 ///
-/// A call takes one connection of the pool for as long as it lasts; handlers hold none. [`advance`](Storage::advance),
-/// [`create`](Storage::create), [`due`](Storage::due) and [`sweep`](Storage::sweep) are one statement each. Clones share
-/// the pool.
+/// A call takes one connection of the pool for as long as it lasts; handlers hold none.
+/// [`advance`](Storage::advance), [`create`](Storage::create), [`due`](Storage::due) and [`sweep`](Storage::sweep)
+/// are one statement each. Clones share the pool.
 #[derive(Clone, Debug)]
 pub struct PostgresStorage {
     pub(super) pool: PgPool,
@@ -40,8 +40,8 @@ impl PostgresStorage {
     /// it is; [`migrate`](Self::migrate) brings it up to date.
     ///
     /// # Errors
-    /// [`StorageError::Unavailable`] when the server cannot be reached, [`StorageError::Refused`] when the URL is none or
-    /// the server turns us away.
+    /// [`StorageError::Unavailable`] when the server cannot be reached, [`StorageError::Refused`] when the URL is
+    /// none or the server turns us away.
     pub async fn connect(url: &str) -> Result<Self, StorageError> {
         let options: PgConnectOptions = url.parse().map_err(storage_error)?;
         // One connection first: a pool would try again and again where nobody listens.

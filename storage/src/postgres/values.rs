@@ -55,8 +55,8 @@ impl Decode<'_, Postgres> for Moment {
 
 /// A JSON value in a column `jsonb` or `json`.
 ///
-/// Not [`Json`], because `serde_json` reads at most 127 levels unless it is told otherwise, and we store one more. How deep
-/// a value is was checked before it was stored.
+/// Not [`Json`], because `serde_json` reads at most 127 levels unless it is told otherwise, and we store one more.
+/// How deep a value is was checked before it was stored.
 #[derive(Clone, Debug)]
 pub(super) struct Jsonb(pub(super) Arc<Value>);
 

@@ -1,5 +1,5 @@
-//! Two callers on one task, in a set order: a connection holds the lock of the task while both line up for it, so the one
-//! that came first goes first.
+//! Two callers on one task, in a set order: a connection holds the lock of the task while both line up for it, so the
+//! one that came first goes first.
 
 use std::time::Duration;
 

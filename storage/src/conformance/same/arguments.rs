@@ -70,8 +70,7 @@ impl Known {
     }
 
     fn outcome(&self, ending: &Ending, names: &Names) -> Option<Outcome> {
-        let from_the_end = ending.claim.checked_rem(self.claims.len())?;
-        let told = self.claims[self.claims.len() - 1 - from_the_end];
+        let told = self.told(ending)?;
         let (kind, spawned) = match &ending.how {
             How::Completed(results, spawned) => {
                 let spawned = spawned.iter().map(|step| self.spawned(step, told)).collect();
@@ -83,7 +82,7 @@ impl Known {
             How::FailedForGood => (fault(RetryAdvice::Never), vec![]),
             How::HandBack => (OutcomeKind::HandBack, vec![]),
             How::Snooze(millis) => {
-                (OutcomeKind::Snooze { until: self.now + Duration::from_millis(*millis) }, vec![])
+                (OutcomeKind::Snooze { until: self.now - MOMENT + Duration::from_millis(*millis) }, vec![])
             }
         };
         Some(Outcome {
@@ -95,6 +94,20 @@ impl Known {
             kind,
             spawned,
         })
+    }
+
+    /// The claim that ends; none when there is none to choose from.
+    fn told(&self, ending: &Ending) -> Option<Told> {
+        let newest_first = self.claims.iter().rev().filter(|told| ending.any || self.runs(told));
+        let newest_first: Vec<_> = newest_first.copied().collect();
+        Some(newest_first[ending.claim.checked_rem(newest_first.len())?])
+    }
+
+    /// Whether its step is in progress; under this claim, or a later one.
+    fn runs(&self, told: &Told) -> bool {
+        let task = usize::try_from(told.task).ok().and_then(|place| self.tasks.get(place));
+        let step = task.and_then(|task| task.steps.iter().find(|step| step.id.0 == told.step));
+        step.is_some_and(|step| step.in_process)
     }
 
     fn spawned(&self, spawn: &RandomSpawn, asking: Told) -> SpawnedStep {
@@ -141,6 +154,9 @@ impl Known {
         Some(Intervention { task: names.task(task), act, actor: ACTOR.into(), reason, now: self.now })
     }
 }
+
+/// How long ago the shortest snooze was over when it was recorded.
+const MOMENT: Duration = Duration::from_secs(5);
 
 fn handler(number: usize) -> HandlerName {
     format!("h{number}").into()

@@ -9,28 +9,39 @@ use super::operation::{
     Birth, Deed, Ending, How, Operation, RandomGraph, RandomSpawn, RandomStep, Target, Wave,
 };
 
-/// Sequences of at most `length` operations. Each begins with a task.
+/// Sequences of about `length` operations. Each begins with a task.
 pub fn operations(length: usize) -> impl Strategy<Value = Vec<Operation>> {
-    let births = || vec(birth(), 1..4).prop_map(Operation::Create);
-    (births(), vec(operation(), 0..length.max(1))).prop_map(|(first, mut rest)| {
-        rest.insert(0, first);
-        rest
-    })
+    let births = vec(birth(), 1..4).prop_map(Operation::Create);
+    (births, vec(several(), 0..length.max(1)))
+        .prop_map(|(first, rest)| std::iter::once(first).chain(rest.into_iter().flatten()).collect())
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
-    prop_oneof![
+/// One operation, or some that mean little without each other.
+fn several() -> impl Strategy<Value = Vec<Operation>> {
+    let wait = || (0..40_000_u64).prop_map(Operation::Wait);
+    let sweep = || (of(0..9_usize), 0..4_usize).prop_map(|(after, limit)| Operation::Sweep { after, limit });
+    let alone = prop_oneof![
         12 => wave().prop_map(Operation::Advance),
-        4 => (0..40_000_u64).prop_map(Operation::Wait),
-        3 => deed().prop_map(Operation::Intervene),
-        2 => vec(birth(), 1..3).prop_map(Operation::Create),
-        1 => (1..6_usize).prop_map(|limit| Operation::Due { limit }),
-        1 => (of(0..9_usize), 1..4_usize).prop_map(|(after, limit)| Operation::Sweep { after, limit }),
-        1 => (0..9_usize).prop_map(Operation::LoseWake),
-        1 => (1..4_u8, any::<u32>(), 0..60_000_u64)
-            .prop_map(|(worker, held, older)| Operation::Beat { worker, held, older }),
-        1 => (0..60_000_u64, 1..4_usize).prop_map(|(silent, limit)| Operation::Rescue { silent, limit }),
+        4 => wait(),
+        6 => deed().prop_map(Operation::Intervene),
+        1 => vec(birth(), 1..3).prop_map(Operation::Create),
+        1 => (0..6_usize).prop_map(|limit| Operation::Due { limit }),
         1 => Just(Operation::Again),
+    ];
+    let beat = (1..4_u8, any::<u32>(), 0..20_000_u64).prop_map(|(worker, held, older)| Operation::Beat {
+        worker,
+        held,
+        older,
+    });
+    let rescue = (0..60_000_u64, 0..4_usize).prop_map(|(silent, limit)| Operation::Rescue { silent, limit });
+    prop_oneof![
+        20 => alone.prop_map(|one| vec![one]),
+        1 => (wait(), beat).prop_map(|(wait, beat)| vec![wait, beat]),
+        1 => (wait(), rescue).prop_map(|(wait, rescue)| vec![wait, rescue]),
+        1 => (vec((0..9_usize).prop_map(Operation::LoseWake), 0..4), sweep()).prop_map(|(mut lost, sweep)| {
+            lost.push(sweep);
+            lost
+        }),
     ]
 }
 
@@ -80,8 +91,9 @@ fn wave() -> impl Strategy<Value = Wave> {
 fn ending() -> impl Strategy<Value = Ending> {
     let claim = prop_oneof![6 => 0..5_usize, 1 => 0..40_usize];
     let share = proptest::bool::weighted;
-    (claim, proptest::bool::weighted(0.03), how()).prop_map(|(claim, made_up, how)| Ending {
+    (claim, share(0.2), share(0.03), how()).prop_map(|(claim, any, made_up, how)| Ending {
         claim,
+        any,
         made_up,
         how,
     })
@@ -108,7 +120,7 @@ fn spawn() -> impl Strategy<Value = RandomSpawn> {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let target = prop_oneof![
-        2 => (0..6_u8).prop_map(Target::Task),
+        2 => prop_oneof![3 => 0..6_u8, 1 => Just(4_u8)].prop_map(Target::Task),
         3 => (0..8_usize, 0..7_u8).prop_map(|(step, command)| Target::Step(step, command)),
     ];
     (0..9_usize, target, weighted(0.15, 0..6_u8), proptest::bool::weighted(0.8))

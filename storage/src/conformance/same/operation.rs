@@ -127,7 +127,7 @@ pub enum How {
     FailedForGood,
     /// Not at all.
     HandBack,
-    /// It sleeps so long.
+    /// It sleeps so long, from a moment ago on.
     Snooze(u64),
 }
 

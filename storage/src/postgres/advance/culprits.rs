@@ -1,7 +1,7 @@
 //! Which outcomes the database refuses: found by trying parts of the batch, each in a transaction that is rolled back.
 //!
-//! Nothing is recorded until the culprits are known. Then they fail their own steps, and the whole call is made once more;
-//! so it is still one commit, and one odd output stops nobody else's.
+//! Nothing is recorded until the culprits are known. Then they fail their own steps, and the whole call is made once
+//! more; so it is still one commit, and one odd output stops nobody else's.
 
 use tasker_engine::{Advance, Room, StorageError};
 
@@ -10,8 +10,8 @@ use super::super::error::storage_error;
 use super::send;
 
 impl PostgresStorage {
-    /// The places in the call of outcomes that the database refuses by themselves, with what it says. When there is none, it
-    /// was not for an outcome that it refused the call, which is `refused` then.
+    /// The places in the call of outcomes that the database refuses by themselves, with what it says. When there is
+    /// none, it was not for an outcome that it refused the call, which is `refused` then.
     pub(super) async fn culprits(
         &self,
         call: &Advance,

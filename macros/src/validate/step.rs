@@ -1,4 +1,4 @@
-//! Every refusal that the syntax alone allows, all of them reported together; what is left is sound to expand.
+//! What can be a step.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -6,13 +6,14 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Fields, FnArg, GenericParam, Generics, Ident, ImplItem, ImplItemFn, ItemFn,
-    ItemImpl, LitBool, LitInt, LitStr, Path, ReceiverKind, ReturnType, Safety, Signature, Type,
+    Attribute, Data, DeriveInput, FnArg, GenericParam, Generics, Ident, ImplItem, ImplItemFn, ItemFn,
+    ItemImpl, LitBool, LitInt, ReceiverKind, ReturnType, Safety, Signature, Type,
 };
 
+use super::text;
 use crate::facade::Private;
 use crate::fallback::Refused;
-use crate::parse::{FailOptions, Listed, Seconds, StepOptions, StepRef, WorkflowOptions, attributes};
+use crate::parse::StepOptions;
 
 /// A handler that can be declared.
 pub(crate) struct Handler {
@@ -72,7 +73,10 @@ pub(crate) fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
 }
 
 /// `#[step] async fn`.
-pub(crate) fn function(mut options: StepOptions, function: &ItemFn) -> Result<(Called, Refused), Unsound> {
+pub(crate) fn function(
+    mut options: StepOptions,
+    function: &ItemFn,
+) -> Result<(Called, Refused), Box<Unsound>> {
     let signature = &function.sig;
     let mut refused = std::mem::take(&mut options.refused);
     refuse_dependencies(&options, &mut refused);
@@ -103,12 +107,12 @@ pub(crate) fn function(mut options: StepOptions, function: &ItemFn) -> Result<(C
     let output = callable(signature, &mut refused);
     match output {
         Some(output) if !refused.is_fatal() => Ok((Called { handler, output }, refused)),
-        output => Err(Unsound { refused, handler: (!clashes).then_some(handler), output }),
+        output => Err(Box::new(Unsound { refused, handler: (!clashes).then_some(handler), output })),
     }
 }
 
 /// `#[step] impl`.
-pub(crate) fn block(mut options: StepOptions, block: &ItemImpl) -> Result<(Called, Refused), Unsound> {
+pub(crate) fn block(mut options: StepOptions, block: &ItemImpl) -> Result<(Called, Refused), Box<Unsound>> {
     let mut refused = std::mem::take(&mut options.refused);
     refuse_dependencies(&options, &mut refused);
     refuse_type(&options, &mut refused);
@@ -121,7 +125,7 @@ pub(crate) fn block(mut options: StepOptions, block: &ItemImpl) -> Result<(Calle
     }
     let Some(ident) = last_segment(&block.self_ty) else {
         refused.fatal(&block.self_ty, "a step handler is a type with a name");
-        return Err(Unsound { refused, handler: None, output: None });
+        return Err(Box::new(Unsound { refused, handler: None, output: None }));
     };
     refuse_lifetimes(&block.generics, &mut refused);
     let process = methods(block).find(|method| method.sig.ident == "process");
@@ -145,9 +149,7 @@ pub(crate) fn block(mut options: StepOptions, block: &ItemImpl) -> Result<(Calle
     let output = process.and_then(|process| method(&process.sig, &mut refused));
     match output {
         Some(output) if !refused.is_fatal() => Ok((Called { handler, output }, refused)),
-        output => {
-            Err(Unsound { refused, handler: Some(handler), output })
-        }
+        output => Err(Box::new(Unsound { refused, handler: Some(handler), output })),
     }
 }
 
@@ -185,7 +187,9 @@ fn callable(signature: &Signature, refused: &mut Refused) -> Option<Type> {
     }
     if let Some(parameter) = signature.generics.params.first() {
         let text = match parameter {
-            GenericParam::Lifetime(_) => "a step owns what it takes, or takes `&Output<…>` without naming a lifetime",
+            GenericParam::Lifetime(_) => {
+                "a step owns what it takes, or takes `&Output<…>` without naming a lifetime"
+            }
             _ => {
                 "a step function cannot be generic: the engine must know its types; write `#[step]` on the `impl` of a \
                  generic type, and register each use with `Handlers::with::<Fetch<Order>>()`"
@@ -225,8 +229,12 @@ fn argument(ty: &Type, refused: &mut Refused) -> Argument {
                 refused.fatal(ty, "a step cannot change what others gave it; take it by value");
             }
             // Any other has to be declared, and is refused there.
-            if let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static") {
-                refused.fatal(lifetime, "a step owns what it takes, or takes `&Output<…>` without naming a lifetime");
+            if let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static")
+            {
+                refused.fatal(
+                    lifetime,
+                    "a step owns what it takes, or takes `&Output<…>` without naming a lifetime",
+                );
             }
             (&*reference.elem, true)
         }
@@ -241,7 +249,9 @@ fn argument(ty: &Type, refused: &mut Refused) -> Argument {
 
 fn refuse_second_context(signature: &Signature, refused: &mut Refused) {
     let contexts = signature.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(&*typed.ty).filter(|ty| last_segment(ty).is_some_and(|last| last == "Context")),
+        FnArg::Typed(typed) => {
+            Some(&*typed.ty).filter(|ty| last_segment(ty).is_some_and(|last| last == "Context"))
+        }
         FnArg::Receiver(_) => None,
     });
     let contexts: Vec<_> = contexts.collect();
@@ -328,7 +338,8 @@ fn refuse_dependencies(options: &StepOptions, refused: &mut Refused) {
 
 fn refuse_type(options: &StepOptions, refused: &mut Refused) {
     if let Some(name) = &options.type_name {
-        refused.at(name, "the type is there already; `type` names the one that `#[step]` makes of a function");
+        refused
+            .at(name, "the type is there already; `type` names the one that `#[step]` makes of a function");
     }
 }
 
@@ -373,17 +384,6 @@ where
     }
 }
 
-/// A text that must fit its column.
-fn text(literal: &LitStr, max: usize, refused: &mut Refused) {
-    let text = literal.value();
-    let length = text.chars().count();
-    if text.trim().is_empty() || text.contains('\0') {
-        refused.at(literal, "this is blank, or contains U+0000");
-    } else if length > max {
-        refused.at(literal, format!("this has {length} characters, at most {max} are allowed"));
-    }
-}
-
 /// Whether a type of that name is used, other than as the handler of an output.
 fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
     let mut tokens = tokens.into_iter().peekable();
@@ -403,207 +403,4 @@ fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
 
 fn is_punct(token: &TokenTree, wanted: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted)
-}
-
-/// A workflow that can be expanded.
-pub(crate) struct Workflow {
-    pub(crate) private: Private,
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) description: Option<LitStr>,
-    pub(crate) context: Type,
-    pub(crate) hooks: Option<Expr>,
-    pub(crate) one_step_at_a_time: bool,
-    pub(crate) steps: Vec<WorkflowStep>,
-}
-
-/// A step of a workflow.
-pub(crate) struct WorkflowStep {
-    /// Its name, when the workflow gives it one.
-    pub(crate) name: Option<String>,
-    pub(crate) handler: Path,
-    pub(crate) fields: Option<TokenStream>,
-    /// Places of steps that it waits for.
-    pub(crate) after: Vec<usize>,
-}
-
-impl WorkflowStep {
-    /// How messages call it: as the user wrote it.
-    pub(crate) fn says(&self) -> String {
-        self.name.clone().unwrap_or_else(|| written(&self.handler))
-    }
-}
-
-fn written(path: &Path) -> String {
-    path.to_token_stream().to_string().replace(' ', "")
-}
-
-/// `#[derive(Workflow)]`; `None` when there is nothing to check its steps against.
-pub(crate) fn workflow(options: WorkflowOptions, item: &DeriveInput, refused: &mut Refused) -> Option<Workflow> {
-    for (literal, max) in [(&options.namespace, 64), (&options.name, 64), (&options.description, 255)] {
-        if let Some(literal) = literal {
-            text(literal, max, refused);
-        }
-    }
-    if let Some(version) = &options.version
-        && !is_version(&version.value())
-    {
-        refused.at(version, "a version is three dotted numbers of at most 16 characters, as `1.0.0`");
-    }
-    let steps = steps(options.steps, refused);
-    let Some(context) = options.context else {
-        refused.fatal(&item.ident, "say what the workflow works on: `#[workflow(context = Order, …)]`");
-        return None;
-    };
-    let or = |literal: Option<LitStr>, default: String| literal.map_or(default, |literal| literal.value());
-    Some(Workflow {
-        private: Private::under(options.facade.as_ref()),
-        namespace: or(options.namespace, "default".to_owned()),
-        name: or(options.name, item.ident.unraw().to_string().to_snake_case()),
-        version: or(options.version, "0.1.0".to_owned()),
-        description: options.description,
-        context,
-        hooks: options.hooks,
-        one_step_at_a_time: options.one_step_at_a_time.is_some_and(|flag| flag.value),
-        steps,
-    })
-}
-
-fn is_version(text: &str) -> bool {
-    let number = |part: &str| part.parse::<u32>().is_ok_and(|number| number.to_string() == part);
-    let parts: Vec<_> = text.split('.').collect();
-    parts.len() == 3 && parts.into_iter().all(number) && text.len() <= 16
-}
-
-fn steps(listed: Vec<Listed>, refused: &mut Refused) -> Vec<WorkflowStep> {
-    let known: Vec<_> = listed.iter().map(|step| (step.name.as_ref(), &step.handler)).collect();
-    let known: Vec<(Option<String>, Path)> =
-        known.into_iter().map(|(name, path)| (name.map(|name| name.text.clone()), path.clone())).collect();
-    for step in &listed {
-        if let Some(name) = &step.name
-            && (name.text.trim().is_empty() || name.text.chars().count() > 128)
-        {
-            refused.at_span(name.span, "a step's name has between 1 and 128 characters");
-        }
-    }
-    let steps = listed.into_iter().map(|step| WorkflowStep {
-        name: step.name.map(|name| name.text),
-        handler: step.handler,
-        fields: step.fields,
-        after: step.after.iter().filter_map(|reference| place(reference, &known, refused)).collect(),
-    });
-    steps.collect()
-}
-
-/// The place of a step that `after` names: by its own name, or by its handler where that runs no other.
-fn place(reference: &StepRef, known: &[(Option<String>, Path)], refused: &mut Refused) -> Option<usize> {
-    let (named, span) = match reference {
-        StepRef::Name(name) => (name.value(), name.span()),
-        StepRef::Path(path) => (written(path), path.span()),
-    };
-    let by_name = known.iter().position(|(name, _)| name.as_ref() == Some(&named));
-    let by_handler = || known.iter().enumerate().filter(|(_, (_, handler))| written(handler) == named);
-    if let Some(place) = by_name.or_else(|| by_handler().next().map(|(place, _)| place)) {
-        if by_name.is_none() && by_handler().count() > 1 {
-            refused.at_span(span, format!("`{named}` runs several steps of this workflow; write the name of one"));
-        }
-        return Some(place);
-    }
-    let says = |(name, handler): &(Option<String>, Path)| name.clone().unwrap_or_else(|| written(handler));
-    let all = known.iter().map(|step| format!("`{}`", says(step))).collect::<Vec<_>>().join(", ");
-    refused.at_span(span, format!("`{named}` is not a step of this workflow; there are {all}"));
-    None
-}
-
-/// What an error type says of each of its variants.
-pub(crate) struct Fail {
-    pub(crate) private: Private,
-    pub(crate) arms: Vec<FailArm>,
-}
-
-/// One variant.
-pub(crate) struct FailArm {
-    /// `Self::Declined`, or `Self`.
-    pub(crate) variant: TokenStream,
-    pub(crate) verdict: Verdict,
-    pub(crate) code: Option<LitStr>,
-    pub(crate) class: Option<LitStr>,
-}
-
-/// What is to be done.
-pub(crate) enum Verdict {
-    /// What the chain of sources says.
-    Chain,
-    Permanent,
-    Retryable,
-    RetryAfter(Seconds),
-}
-
-/// `#[derive(Fail)]`.
-pub(crate) fn fail(item: &DeriveInput, refused: &mut Refused) -> Fail {
-    let (whole, more) = attributes::<FailOptions>(&item.attrs, "fail");
-    refused.extend(more);
-    let arms = match &item.data {
-        Data::Enum(data) => {
-            let arms = data.variants.iter().map(|variant| {
-                let (own, more) = attributes::<FailOptions>(&variant.attrs, "fail");
-                refused.extend(more);
-                if let Some(facade) = &own.facade {
-                    refused.at(facade, "`crate` stands on the type");
-                }
-                let ident = &variant.ident;
-                arm(quote!(Self::#ident), &variant.fields, own, &whole, refused)
-            });
-            arms.collect()
-        }
-        Data::Struct(data) => vec![arm(quote!(Self), &data.fields, FailOptions::default(), &whole, refused)],
-        Data::Union(data) => {
-            refused.fatal(&data.union_token, "an error is a struct or an enum");
-            vec![]
-        }
-    };
-    Fail { private: Private::under(whole.facade.as_ref()), arms }
-}
-
-fn arm(
-    variant: TokenStream,
-    fields: &Fields,
-    own: FailOptions,
-    whole: &FailOptions,
-    refused: &mut Refused,
-) -> FailArm {
-    let mut verdict = match verdict(&own, refused) {
-        Verdict::Chain => self::verdict(whole, &mut Refused::default()),
-        said => said,
-    };
-    if let Verdict::RetryAfter(Seconds::Field(field)) = &verdict
-        && !fields.iter().any(|found| found.ident.as_ref() == Some(field))
-    {
-        refused.at(field, format!("there is no field `{field}` here that could hold the seconds"));
-        verdict = Verdict::Chain;
-    }
-    let (code, class) = (own.code.or_else(|| whole.code.clone()), own.class.or_else(|| whole.class.clone()));
-    FailArm { variant, verdict, code, class }
-}
-
-fn verdict(options: &FailOptions, refused: &mut Refused) -> Verdict {
-    let after = options.retry_after_seconds.clone();
-    let said = [options.permanent.is_some(), options.retryable.is_some(), after.is_some()];
-    if said.into_iter().filter(|said| *said).count() > 1 {
-        let spans = [options.retryable, options.permanent].into_iter().flatten();
-        let span = spans.last().unwrap_or_else(Span::call_site);
-        refused.at_span(span, "say one of `permanent`, `retryable`, `retry_after_seconds`");
-    }
-    if let Some(Seconds::Number(number)) = &after
-        && let Err(error) = number.base10_parse::<u64>()
-    {
-        refused.add(error);
-    }
-    match (options.permanent, options.retryable, after) {
-        (Some(_), ..) => Verdict::Permanent,
-        (_, _, Some(seconds)) => Verdict::RetryAfter(seconds),
-        (_, Some(_), _) => Verdict::Retryable,
-        (None, None, None) => Verdict::Chain,
-    }
 }

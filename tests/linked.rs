@@ -1,0 +1,1 @@
+//! Handlers of a crate that is only linked.

@@ -1,0 +1,25 @@
+//! `after` a step that is not listed.
+
+use serde::{Deserialize, Serialize};
+use tasker::prelude::*;
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+#[step]
+async fn price_cart(order: Context<Order>) -> StepResult<u64> {
+    Ok(order.total)
+}
+
+#[step]
+async fn notify(order: Context<Order>) -> StepResult<u64> {
+    Ok(order.total)
+}
+
+#[derive(Workflow)]
+#[workflow(context = Order, steps(PriceCart, Notify after(ship)))]
+struct Checkout;
+
+fn main() {}

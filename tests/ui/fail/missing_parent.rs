@@ -1,0 +1,25 @@
+//! A parent that is not listed.
+
+use serde::{Deserialize, Serialize};
+use tasker::prelude::*;
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+#[step]
+async fn price_cart(order: Context<Order>) -> StepResult<u64> {
+    Ok(order.total)
+}
+
+#[step]
+async fn charge_card(cents: Output<PriceCart>) -> StepResult<u64> {
+    Ok(*cents)
+}
+
+#[derive(Workflow)]
+#[workflow(context = Order, steps(ChargeCard))]
+struct Checkout;
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! Something that is no step.
+
+use serde::{Deserialize, Serialize};
+use tasker::prelude::*;
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+
+struct Cart;
+
+#[step]
+async fn price_cart(order: Context<Order>) -> StepResult<u64> {
+    Ok(order.total)
+}
+
+#[derive(Workflow)]
+#[workflow(context = Order, steps(PriceCart, Cart))]
+struct Checkout;
+
+fn main() {}

@@ -1,0 +1,29 @@
+//! The output of one of several steps, without its name.
+
+use serde::{Deserialize, Serialize};
+use tasker::prelude::*;
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    total: u64,
+}
+#[derive(Serialize, Deserialize)]
+struct Fetch {
+    shard: u64,
+}
+
+#[step]
+impl Fetch {
+    async fn process(&self) -> StepResult<u64> {
+        Ok(self.shard)
+    }
+}
+#[derive(Workflow)]
+#[workflow(context = Order, steps(fetch_1 = Fetch { shard: 1 }, fetch_2 = Fetch { shard: 2 }))]
+struct Shards;
+
+fn read(report: Report<Shards>) {
+    let _ = report.output::<Fetch>();
+}
+
+fn main() {}

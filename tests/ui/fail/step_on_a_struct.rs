@@ -1,0 +1,8 @@
+//! `#[step]` on a type.
+
+use tasker::prelude::*;
+
+#[step]
+struct ChargeCard;
+
+fn main() {}
