@@ -1,1 +1,59 @@
-//! Handlers of a crate that is only linked.
+//! Handlers of a real dependency: `use my_handlers as _;` links them, in every profile, and without it they are missing.
+
+use std::env;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::Command;
+
+type Done = Result<(), Box<dyn Error>>;
+
+const ALL: &str = "charge_card, mail, price_cart, reserve, shop/billing 1.0.0";
+
+#[test]
+fn a_named_crate_is_linked_in_dev() -> Done {
+    check("dev", "debug")
+}
+
+#[test]
+fn a_named_crate_is_linked_in_release() -> Done {
+    check("release", "release")
+}
+
+#[test]
+fn a_named_crate_is_linked_under_link_time_optimisation() -> Done {
+    check("lto", "lto")
+}
+
+fn check(profile: &str, folder: &str) -> Done {
+    let target = build(profile)?;
+    let said = |program: &str| -> Result<String, Box<dyn Error>> {
+        let program = target.join(folder).join(format!("{program}{}", env::consts::EXE_SUFFIX));
+        let output = Command::new(program).output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    };
+    assert_eq!(said("named")?, ALL, "{profile}");
+    assert_eq!(said("unnamed")?, "", "{profile}: a crate that no code names is not linked");
+    Ok(())
+}
+
+/// Into a target directory of its own, so that it is built once and never disturbs ours.
+fn build(profile: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("linked");
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--locked",
+            "--manifest-path",
+            "tests/linked/Cargo.toml",
+            "--profile",
+            profile,
+        ])
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("RUSTFLAGS")
+        .output()?;
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    Ok(target)
+}

@@ -1,7 +1,8 @@
 //! Mistakes, each with what the compiler says of it; and beside them what must compile.
 //!
 //! The first error of each names the mistake and the cure, at the user's token. `TRYBUILD=overwrite cargo test --test
-//! ui` records the texts again; read what changed.
+//! ui` records the texts again; read what changed. Where a text holds one error twice, word for word, cargo shows its
+//! user one.
 
 use std::env;
 use std::error::Error;

@@ -387,11 +387,12 @@ impl Handlers {
                 nearest: nearest(name, self.by_name.keys().map(HandlerName::as_str)),
                 known: self.by_name.keys().map(ToString::to_string).collect(),
             }),
-            _ => Err(BuildError::DuplicateHandler {
-                step: step.clone(),
-                handler: name.clone(),
-                places: found.iter().map(|entry| entry.described()).collect(),
-            }),
+            _ => {
+                // Linked handlers come in no order that is sure to stay.
+                let mut places: Vec<_> = found.iter().map(|entry| entry.described()).collect();
+                places.sort();
+                Err(BuildError::DuplicateHandler { step: step.clone(), handler: name.clone(), places })
+            }
         }
     }
 }

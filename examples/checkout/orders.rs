@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tasker::Timestamp;
+use tasker::payload::{Limits, check};
+
+/// What an order may be at most: far more than any has, and far less than can be stored.
+const LIMITS: Limits = Limits { bytes: 64 << 10, depth: 8 };
 
 /// What a customer sent: the context of the workflow.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     pub(crate) id: String,
-    /// When it was placed, as the customer's page wrote it.
-    pub(crate) placed_at: String,
+    pub(crate) placed_at: Timestamp,
     pub(crate) customer: Customer,
     pub(crate) ship_to: Address,
     pub(crate) card: Card,
@@ -92,11 +97,16 @@ fn order(text: &[u8]) -> Result<Order, String> {
     let order: Order = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let why = in_its_line(error.inner());
         match error.path().to_string() {
-            path if path == "." => why,
+            path if path == "." || path == "?" => why,
             path => format!("`{path}`: {why}"),
         }
     })?;
     json.end().map_err(|error| in_its_line(&error))?;
+    if order.id.is_empty() || order.id.len() > 64 || order.id.contains(char::is_control) {
+        return Err("`id`: 1 to 64 bytes of plain text are allowed".to_owned());
+    }
+    // One that cannot be stored would keep all that are started with it from being stored.
+    check(&json!(order), &LIMITS).map_err(|error| error.to_string())?;
     Ok(order)
 }
 
@@ -121,6 +131,9 @@ mod tests {
             GOOD,
             &GOOD.replace(r#""A""#, r#""B""#),
             &(GOOD.replace(r#""A""#, r#""C""#) + " {}"),
+            &GOOD.replace(r#""A""#, r#""""#),
+            &GOOD.replace(r#""A""#, r#""D""#).replace("Graz", r"Gr\u0000z"),
+            &GOOD.replace(r#""A""#, r#""E""#).replace("Graz", &"a".repeat(70_000)),
         ];
         let mut file = text.join("\r\n").into_bytes();
         file.extend(b"\n\xff\n");
@@ -130,11 +143,14 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "line 3: EOF while parsing a value at column 7",
-                "line 4: `items[0].quantity`: invalid value: integer `-1`, expected u32 at column 211",
+                "line 3: `id`: EOF while parsing a value at column 7",
+                "line 4: `items[0].quantity`: invalid value: integer `-1`, expected u32 at column 222",
                 "line 5: order `A` stands in line 1 already",
-                "line 7: trailing characters at column 184",
-                "line 8: expected value at column 1",
+                "line 7: trailing characters at column 196",
+                "line 8: `id`: 1 to 64 bytes of plain text are allowed",
+                "line 9: the text at `/ship_to/town` contains U+0000, which PostgreSQL cannot store",
+                "line 10: the value has 70197 bytes of JSON, at most 65536 are allowed",
+                "line 11: expected value at column 1",
             ]
         );
     }

@@ -55,16 +55,14 @@ pub(crate) async fn serve(
     Ok((served.collect(), took))
 }
 
-/// Starts many tasks in one call, and says who wants them.
+/// Starts many tasks in one call.
 async fn start(engine: &Engine, orders: &[Order]) -> Result<Vec<Task<Checkout>>, Failure> {
     let definition = Checkout::definition().map_err(EngineError::from)?;
     let requests = orders.iter().map(|order| {
         let context = serde_json::to_value(order).expect("what was read from JSON can be written as such");
-        let reason = format!("order {} of {}", order.id, order.placed_at);
         Request {
-            initiator: order.customer.email.clone(),
+            requested_at: Some(order.placed_at),
             source_system: "web shop".into(),
-            reason,
             ..Request::new(context)
         }
     });

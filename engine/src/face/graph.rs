@@ -91,7 +91,7 @@ impl<A: DependencyTree, B: DependencyTree> DependencyTree for (A, B) {
 }
 
 /// A step of a derived workflow.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// Its name.
     pub name: &'static str,
@@ -281,16 +281,73 @@ pub struct Problem {
 impl<const N: usize> Graph<N> {
     /// Steps that wait for each other, reported at one of them.
     pub const fn find_cycle(&self) -> Option<Problem> {
-        let mut search = Search { graph: self, seen: [Seen::Never; N], path: [0; N] };
+        let mut search = Search { graph: self, seen: [Seen::Never; N], path: [0; N], told: [0; N] };
         let mut place = 0;
         while place < N {
-            if let Some(problem) = search.visit(place, 0) {
+            if let Some(problem) = search.from(place) {
                 return Some(problem);
             }
             place += 1;
         }
         None
     }
+
+    /// The parents of a step, one by one: those named by `after`, then those whose output it takes.
+    const fn nth_parent(&self, place: usize, n: usize) -> Option<usize> {
+        let step = &self.steps[place];
+        if n < step.after.len() {
+            return Some(step.after[n]);
+        }
+        let mut left = n - step.after.len();
+        self.nth_in(place, step.takes, &mut left)
+    }
+
+    const fn nth_in(&self, place: usize, takes: &Tree, left: &mut usize) -> Option<usize> {
+        match takes {
+            Tree::Nothing => None,
+            Tree::Both(first, second) => match self.nth_in(place, first, left) {
+                None => self.nth_in(place, second, left),
+                found => found,
+            },
+            // A number that is wrong is reported where it is checked.
+            Tree::One(handler) | Tree::Maybe(handler) => match self.parents(place, handler) {
+                Found::One(parent) => take_nth(parent, left),
+                Found::None | Found::Several(..) => None,
+            },
+            Tree::All(handler) => self.nth_of_all(place, handler, left),
+        }
+    }
+
+    const fn nth_of_all(&self, place: usize, handler: &HandlerId, left: &mut usize) -> Option<usize> {
+        // Where `after` names any of them, it names all that are meant.
+        let after = self.steps[place].after;
+        let mut at = 0;
+        while at < after.len() {
+            if self.steps[after[at]].handler.hash == handler.hash {
+                return None;
+            }
+            at += 1;
+        }
+        let mut other = if handler.generic { N } else { self.by_handler.chain(handler.hash) };
+        while other < N {
+            if other != place
+                && self.steps[other].handler.hash == handler.hash
+                && let Some(parent) = take_nth(other, left)
+            {
+                return Some(parent);
+            }
+            other = self.by_handler.next[other];
+        }
+        None
+    }
+}
+
+const fn take_nth(parent: usize, left: &mut usize) -> Option<usize> {
+    if *left == 0 {
+        return Some(parent);
+    }
+    *left -= 1;
+    None
 }
 
 #[derive(Clone, Copy)]
@@ -300,83 +357,54 @@ enum Seen {
     Done,
 }
 
-/// A walk from steps to their parents.
+/// A walk from steps to their parents. No recursion: constant evaluation has 128 frames.
 struct Search<'a, const N: usize> {
     graph: &'a Graph<N>,
     seen: [Seen; N],
     path: [usize; N],
+    /// How many parents of each step on the path were looked at.
+    told: [usize; N],
 }
 
 impl<const N: usize> Search<'_, N> {
-    const fn visit(&mut self, place: usize, depth: usize) -> Option<Problem> {
-        match self.seen[place] {
-            Seen::Done => return None,
-            Seen::OnThePath => return Some(self.cycle(place, depth)),
-            Seen::Never => {}
-        }
-        self.seen[place] = Seen::OnThePath;
-        self.path[depth] = place;
-        let step = &self.graph.steps[place];
-        let mut at = 0;
-        while at < step.after.len() {
-            if let Some(problem) = self.visit(step.after[at], depth + 1) {
-                return Some(problem);
-            }
-            at += 1;
-        }
-        let found = self.visit_tree(place, step.takes, depth + 1);
-        self.seen[place] = Seen::Done;
-        found
-    }
-
-    const fn visit_tree(&mut self, place: usize, takes: &Tree, depth: usize) -> Option<Problem> {
-        match takes {
-            Tree::Nothing => None,
-            Tree::Both(first, second) => match self.visit_tree(place, first, depth) {
-                None => self.visit_tree(place, second, depth),
-                found => found,
-            },
-            // A number that is wrong is reported where it is checked.
-            Tree::One(handler) | Tree::Maybe(handler) => match self.graph.parents(place, handler) {
-                Found::One(parent) => self.visit(parent, depth),
-                Found::None | Found::Several(..) => None,
-            },
-            Tree::All(handler) => self.visit_all(place, handler, depth),
-        }
-    }
-
-    /// Where `after` names any of them, it names all that are meant.
-    const fn visit_all(&mut self, place: usize, handler: &HandlerId, depth: usize) -> Option<Problem> {
-        let graph = self.graph;
-        let after = graph.steps[place].after;
-        let mut at = 0;
-        while at < after.len() {
-            if graph.steps[after[at]].handler.hash == handler.hash {
-                return None;
-            }
-            at += 1;
-        }
-        if handler.generic {
+    const fn from(&mut self, place: usize) -> Option<Problem> {
+        if !matches!(self.seen[place], Seen::Never) {
             return None;
         }
-        let mut other = graph.by_handler.chain(handler.hash);
-        while other < N {
-            if other != place
-                && graph.steps[other].handler.hash == handler.hash
-                && let Some(problem) = self.visit(other, depth)
-            {
-                return Some(problem);
+        let mut depth = 0;
+        self.enter(place, depth);
+        loop {
+            let Some(parent) = self.graph.nth_parent(self.path[depth], self.told[depth]) else {
+                self.seen[self.path[depth]] = Seen::Done;
+                if depth == 0 {
+                    return None;
+                }
+                depth -= 1;
+                continue;
+            };
+            self.told[depth] += 1;
+            match self.seen[parent] {
+                Seen::Done => {}
+                Seen::OnThePath => return Some(self.cycle(parent, depth)),
+                Seen::Never => {
+                    depth += 1;
+                    self.enter(parent, depth);
+                }
             }
-            other = graph.by_handler.next[other];
         }
-        None
+    }
+
+    const fn enter(&mut self, place: usize, depth: usize) {
+        self.seen[place] = Seen::OnThePath;
+        self.path[depth] = place;
+        self.told[depth] = 0;
     }
 
     /// Told in the direction of the work: from a step to those that wait for it.
     const fn cycle(&self, place: usize, depth: usize) -> Problem {
         let steps = &self.graph.steps;
         let mut text = Text::new().add("steps wait for each other: `").add(steps[place].says);
-        let mut at = depth;
+        let mut at = depth + 1;
         while at > 0 {
             at -= 1;
             text = text.add("` → `").add(steps[self.path[at]].says);
@@ -494,6 +522,32 @@ mod tests {
         let itself = [node("a", A, &Tree::Nothing), Node { after: &[1], ..node("b", B, &Tree::One(A)) }];
         assert_eq!(cycle(itself).expect("a cycle").0, 1);
         assert_eq!(cycle([node("a", A, &Tree::Nothing), node("b", B, &Tree::All(A))]), None);
+    }
+
+    const LONG: usize = 300;
+    const PLACES: &[usize; LONG] = &{
+        let mut places = [0; LONG];
+        let mut place = 0;
+        while place < LONG {
+            places[place] = place;
+            place += 1;
+        }
+        places
+    };
+    /// Each waits for the next: the deepest walk there is, while compiling.
+    const CHAIN: Option<Problem> = {
+        let mut steps = [node("a", A, &Tree::Nothing); LONG];
+        let mut place = 0;
+        while place + 1 < LONG {
+            steps[place].after = PLACES.split_at(place + 1).1.split_at(1).0;
+            place += 1;
+        }
+        Graph::of(steps).find_cycle()
+    };
+
+    #[test]
+    fn a_long_chain_is_walked_within_the_frames_of_the_compiler() {
+        assert!(CHAIN.is_none());
     }
 
     #[test]

@@ -81,8 +81,9 @@ pub fn arguments<T: Takes, S>(step: &StepContext<S>) -> StepResult<T::Arguments>
 /// Can be a step of a workflow on that context. A step is one or not by what it takes: see [`TakesOn`].
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in a workflow on `{C}`: it is not declared as a step",
-    label = "not a step"
+    message = "`{Self}` is not a step",
+    label = "not a step of a workflow on `{C}`",
+    note = "name the CamelCase type that `#[step]` makes of a function, or write `#[derive(StepHandler)]` on `{Self}`"
 )]
 pub trait StandsIn<C> {}
 

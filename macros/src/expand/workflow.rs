@@ -9,8 +9,8 @@ use super::local;
 use crate::facade::Private;
 use crate::validate::Workflow;
 
-/// Beyond that many steps the graph is left to `build()`: judging it takes rustc time that grows with the square.
-const JUDGED: usize = 400;
+/// Beyond that many steps the graph is left to `build()`: judging them takes rustc seconds.
+const JUDGED: usize = 1000;
 
 /// `#[derive(Workflow)]`.
 pub(crate) fn workflow(item: &DeriveInput, workflow: &Workflow) -> TokenStream {

@@ -108,6 +108,7 @@ macro_rules! __conformance_cases {
                 unrecordable_outcome_writes_the_row_of_a_permanent_failure,
                 recorded_rows_are_the_rows_in_the_audit_trail,
                 results_of_one_call_go_to_their_own_steps,
+                wait_beyond_all_years_is_the_longest_of_the_column,
             }
             claims {
                 claim_counts_the_attempt_and_writes_its_row,

@@ -223,3 +223,14 @@ pub async fn results_of_one_call_go_to_their_own_steps<H: Harness>(scene: Scene<
     }
     assert_eq!(stored, expected);
 }
+
+/// A wait beyond the years that can be written: no row can say until when, so the column's longest holds.
+pub async fn wait_beyond_all_years_is_the_longest_of_the_column<H: Harness>(scene: Scene<H>) {
+    let task = scene.start("a").await;
+    let claim = scene.claim_at(&task, "a", 1).await;
+    scene.record_at(failed(&task, &claim, RetryAdvice::After(Duration::MAX)), 2).await;
+    let a = scene.step(&task, "a").await;
+    let longest = at(1) + Duration::from_secs(i32::MAX.unsigned_abs().into());
+    assert_eq!((a.backoff_request_seconds, a.facts().not_before), (Some(i32::MAX), Some(longest)));
+    assert_eq!(scene.wake(&task).await, Some(longest));
+}

@@ -1,0 +1,8 @@
+mod deep {
+    use tasker::prelude::*;
+
+    #[step]
+    async fn reserve() -> StepResult<bool> {
+        Ok(true)
+    }
+}
