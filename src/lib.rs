@@ -45,3 +45,8 @@ pub use tasker_macros::{Fail, StepHandler, Workflow, step};
 #[cfg(all(doctest, feature = "macros", feature = "memory"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the guide, kept true.
+#[cfg(all(doctest, feature = "macros", feature = "memory"))]
+#[doc = include_str!("../docs/handlers.md")]
+struct Guide;

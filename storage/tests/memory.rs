@@ -1,6 +1,6 @@
 //! The memory backend, held to the suite; and the suite, held to backends with deliberate defects.
 //!
-//! A suite that nothing fails proves nothing. [`Broken`] is the memory backend with one defect in front of it, and for
+//! A suite that nothing fails proves nothing. [`broken::Broken`] is the memory backend with one defect in front of it, and for
 //! each defect some case must fail, among them the one that is named.
 
 use std::collections::BTreeSet;
