@@ -11,6 +11,9 @@
 //! | step → pending after a claim | `claim`; `phase: snoozed`, `backoff_until` |
 //! | step error → pending | `retry_attempt`, `triggered_by` |
 //! | → cancelled, → resolved_manually | `triggered_by` or `resolved_by`, `reason` |
+//!
+//! The rows that a rescue or the hand-back of a beat writes name no `claim`: the worker's own outcome was not recorded,
+//! so it is stale when it comes, not already recorded.
 
 use std::time::Duration;
 
