@@ -233,7 +233,7 @@ impl Error for RetryAfter {}
     message = "`{Self}` does not say whether the step may be retried",
     label = "this error type",
     note = "return `StepResult<T>`: there `?` turns every error into a retryable one, and `.permanent()?` gives up",
-    note = "or implement `tasker::Fail` for `{Self}`"
+    note = "or implement `tasker::Fail` for `{Self}`, as `#[derive(Fail)]` does"
 )]
 pub trait Fail {
     /// What is to be done.

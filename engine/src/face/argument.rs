@@ -114,7 +114,19 @@ where
     }
 }
 
-/// What can be read from JSON: a configuration, a part of a context.
+/// What can be read from JSON: a configuration, a part of a context. Every owned type that derives `Deserialize` is one.
+///
+/// ```
+/// use tasker::Readable;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Billing {
+///     card: String,
+/// }
+///
+/// fn is_readable<T: Readable>() {}
+/// is_readable::<Billing>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from JSON",
     label = "cannot be read from JSON",
@@ -259,6 +271,17 @@ impl<T> Deref for State<T> {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// assert_eq!(charge_card(Output(250)).await.unwrap(), "charged 250 cents");
 /// # }
+/// ```
+///
+/// `P` is the type that `#[step]` makes, not the function:
+///
+/// ```compile_fail
+/// # use tasker::prelude::*;
+/// # #[step] async fn price_cart() -> StepResult<u64> { Ok(250) }
+/// #[step]
+/// async fn charge_card(cents: Output<price_cart>) -> StepResult<u64> {
+///     Ok(*cents)
+/// }
 /// ```
 pub struct Output<P: Step>(pub P::Output);
 
@@ -551,7 +574,7 @@ impl<H: Step + Serialize> Argument for Spawn<H> {
     }
 }
 
-/// The attempt itself: its number, its idempotency key, the engine's time.
+/// The attempt itself: its number, its idempotency key, the engine's time. In the signature of a step: `call: &Call`.
 impl Argument for Call {
     type On = AnyContext;
     type Dependencies = ();

@@ -10,6 +10,19 @@ use crate::handler::fits;
 use crate::{Fits, TypeKey};
 
 /// What is stored: the context of a workflow, the output of a step. Every owned type with serde's two derives is one.
+///
+/// ```
+/// use tasker::Payload;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Cart {
+///     total_cents: u64,
+/// }
+///
+/// fn is_payload<T: Payload>() {}
+/// is_payload::<Cart>();
+/// is_payload::<Option<Vec<Cart>>>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored: contexts and outputs go through JSON",
     label = "cannot be written to JSON and read back",

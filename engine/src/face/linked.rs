@@ -17,6 +17,20 @@ impl fmt::Debug for LinkedHandler {
 /// A workflow that its derive submitted: what a worker can run without being told.
 ///
 /// A broken one stops nobody: its definition is built when it is wanted.
+///
+/// ```
+/// use tasker::LinkedWorkflow;
+/// use tasker::prelude::*;
+/// # #[step] async fn price_cart() -> StepResult<u64> { Ok(1) }
+///
+/// #[derive(Workflow)]
+/// #[workflow(namespace = "shop", context = serde_json::Value, steps(PriceCart))]
+/// struct Checkout;
+///
+/// let found = LinkedWorkflow::all().find(|linked| linked.type_name == "Checkout").expect("it is linked");
+/// assert_eq!((found.definition)()?.full_name(), "shop/checkout 0.1.0");
+/// # Ok::<(), tasker::BuildErrors>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LinkedWorkflow {
     /// The type that declares it.

@@ -198,6 +198,37 @@ pub trait Uses<T> {}
 pub trait Spawns<P> {}
 
 /// What [`Step::process`] is given: the attempt, and what the step declared. Derefs to the [`Call`].
+///
+/// ```
+/// use tasker::prelude::*;
+/// # #[step] async fn price_cart() -> StepResult<u64> { Ok(250) }
+/// # #[step] async fn gift_wrap() -> StepResult<String> { Ok("red".into()) }
+/// struct Gateway;
+///
+/// #[derive(StepHandler)]
+/// #[step(depends_on(PriceCart), optional(GiftWrap), state(Gateway))]
+/// struct ChargeCard;
+///
+/// impl Step for ChargeCard {
+///     type Context = serde_json::Value;
+///     type Output = String;
+///
+///     async fn process(&self, step: &StepContext<Self>) -> StepResult<String> {
+///         let cents: u64 = step.output_of::<PriceCart>()?;
+///         let paper: Option<String> = step.optional_output_of::<GiftWrap>()?;
+///         let _gateway: State<Gateway> = step.state()?;
+///         Ok(format!("{cents} cents, wrapped in {paper:?}, attempt {}", step.attempt()))
+///     }
+/// }
+/// # #[derive(Workflow)]
+/// # #[workflow(context = serde_json::Value, steps(PriceCart, ChargeCard))]
+/// # struct Checkout;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::in_memory().state(Gateway);
+/// # let report = engine.start::<Checkout>(serde_json::json!({})).await?.finished().await?;
+/// # assert_eq!(report.output::<ChargeCard>()?, "250 cents, wrapped in None, attempt 1");
+/// # Ok(()) }
+/// ```
 pub struct StepContext<S> {
     call: Call,
     of: PhantomData<fn() -> S>,
@@ -295,6 +326,13 @@ impl<H: Step> DynHandler for Typed<H> {
 
 impl Entry {
     /// A typed handler with all that it declares.
+    ///
+    /// ```
+    /// use tasker::prelude::*;
+    /// # #[step(retry_limit = 5)] async fn price_cart() -> StepResult<u64> { Ok(1) }
+    /// let entry = tasker::Entry::of::<PriceCart>();
+    /// assert_eq!((entry.name.as_str(), entry.policy.retry_limit), ("price_cart", 5));
+    /// ```
     pub fn of<H: Step>() -> Self {
         let mut entry = Self::new(H::NAME, |config| Ok(Arc::new(Typed(H::from_config(config)?))));
         entry.place = Some(H::PLACE);
@@ -317,6 +355,25 @@ impl<H: Step + Serialize> IntoHandler for H {
 
 impl DefinitionBuilder {
     /// Adds a step that a typed handler runs with the defaults of its configuration.
+    ///
+    /// ```
+    /// use tasker::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Greet {
+    ///     #[serde(default)]
+    ///     loudly: bool,
+    /// }
+    /// #[step]
+    /// impl Greet {
+    ///     async fn process(&self) -> StepResult<String> {
+    ///         Ok(if self.loudly { "HELLO".into() } else { "hello".into() })
+    ///     }
+    /// }
+    /// let definition = Definition::builder("docs", "greeting", "1.0.0").handler::<Greet>("greet").build()?;
+    /// assert!(definition.template().step_templates[0].handler_config.is_null());
+    /// # Ok::<(), tasker::BuildErrors>(())
+    /// ```
     #[must_use]
     pub fn handler<H: Step>(self, name: impl Into<StepName>) -> Self {
         self.step(name, Entry::of::<H>())

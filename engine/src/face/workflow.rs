@@ -33,6 +33,17 @@ use crate::{
 /// assert_eq!(definition.template().step_templates[1].depends_on_steps, ["price_cart"]);
 /// # Ok::<(), tasker::BuildErrors>(())
 /// ```
+///
+/// A parent that is not listed does not compile:
+///
+/// ```compile_fail,E0080
+/// # use tasker::prelude::*;
+/// # #[step] async fn price_cart() -> StepResult<u64> { Ok(1) }
+/// # #[step] async fn charge_card(cents: Output<PriceCart>) -> StepResult<u64> { Ok(*cents) }
+/// #[derive(Workflow)]
+/// #[workflow(context = serde_json::Value, steps(ChargeCard))]
+/// struct Checkout;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "not a workflow",
@@ -61,6 +72,18 @@ pub trait Workflow: Sized + 'static {
 }
 
 /// A workflow has steps that `P` runs.
+///
+/// ```
+/// use tasker::Lists;
+/// use tasker::prelude::*;
+/// # #[step] async fn price_cart() -> StepResult<u64> { Ok(1) }
+///
+/// #[derive(Workflow)]
+/// #[workflow(context = serde_json::Value, steps(PriceCart, again = PriceCart))]
+/// struct Checkout;
+///
+/// assert_eq!(<Checkout as Lists<PriceCart>>::NAMES, Some(&["price_cart", "again"][..]));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the workflow `{Self}` has no step `{P}`",
     label = "not a step of `{Self}`",
@@ -154,6 +177,20 @@ pub const fn node_at<W: StepAt<PLACE>, const PLACE: usize>() -> Node {
 impl<T: EngineTypes> Engine<T> {
     /// Starts a task of a typed workflow.
     ///
+    /// ```
+    /// use tasker::prelude::*;
+    /// # #[step] async fn double(number: Context<u64>) -> StepResult<u64> { Ok(*number * 2) }
+    ///
+    /// #[derive(Workflow)]
+    /// #[workflow(context = u64, steps(Double))]
+    /// struct Sums;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// let task = Engine::in_memory().start::<Sums>(21).await?;
+    /// assert_eq!(task.finished().await?.output::<Double>()?, 42);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// When the workflow cannot be built, a resource is missing, or the storage fails. Nothing is stored then.
     pub async fn start<W: Workflow>(&self, context: W::Context) -> Result<Task<W, T>, EngineError> {
@@ -164,6 +201,16 @@ impl<T: EngineTypes> Engine<T> {
 
 impl<W> Report<W> {
     /// What the step that `P` runs yielded. Compiles only for a handler that runs one step of the workflow.
+    ///
+    /// ```compile_fail,E0277
+    /// # use tasker::prelude::*;
+    /// # #[step] async fn price_cart() -> StepResult<u64> { Ok(1) }
+    /// # #[step] async fn other() -> StepResult<u64> { Ok(1) }
+    /// # #[derive(Workflow)] #[workflow(context = serde_json::Value, steps(PriceCart))] struct Checkout;
+    /// fn read(report: Report<Checkout>) -> Result<u64, EngineError> {
+    ///     report.output::<Other>()
+    /// }
+    /// ```
     ///
     /// # Errors
     /// When the step is not complete. Of a workflow known only at run time: when it has no such step, or several.
@@ -179,6 +226,19 @@ impl<W> Report<W> {
     }
 
     /// What the step of that name yielded, which `P` runs.
+    ///
+    /// ```
+    /// # use tasker::prelude::*;
+    /// # #[step] async fn double(number: Context<u64>) -> StepResult<u64> { Ok(*number * 2) }
+    /// #[derive(Workflow)]
+    /// #[workflow(context = u64, steps(Double, again = Double))]
+    /// struct Sums;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// let report = Engine::in_memory().start::<Sums>(21).await?.finished().await?;
+    /// assert_eq!(report.output_at::<Double>("again")?, 42);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When there is no such step, another handler runs it, or it is not complete.
