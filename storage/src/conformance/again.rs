@@ -7,7 +7,7 @@ use serde_json::json;
 use tasker_engine::{Claim, OutcomeKind, ParentResult, Progress, Recording, RetryAdvice, TaskCommand, Token};
 
 use super::Harness;
-use super::fixture::{Call, Scene, at, completed, ended, failed, graph};
+use super::fixture::{AdvanceCall, Scene, at, completed, ended, failed, graph};
 
 /// Every kind of outcome is known again under its token, whatever became of it.
 pub async fn every_recorded_outcome_is_already_recorded_when_sent_again<H: Harness>(scene: Scene<H>) {
@@ -51,7 +51,7 @@ pub async fn advance_sent_again_tells_its_claims_again<H: Harness>(scene: Scene<
     let claims = scene.claim_all(&task).await;
     scene.record(completed(&task, &claims[0], json!("of a"))).await;
     let d = scene.claim(&task, "d").await;
-    let call = Call::bringing(completed(&task, &claims[1], json!("of b"))).at(1);
+    let call = AdvanceCall::bringing(completed(&task, &claims[1], json!("of b"))).at(1);
     let first = scene.one(call.clone()).await;
     assert_eq!(first.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(), [task.step("c")]);
     let before = scene.task(&task).await;
@@ -67,7 +67,7 @@ pub async fn advance_sent_again_tells_its_claims_again<H: Harness>(scene: Scene<
 /// Claims are told again whatever room there is: they were made before.
 pub async fn claims_are_told_again_without_room<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b, a -> c").await;
-    let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
+    let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await;
     assert_eq!(first.claims.len(), 2);
     let again = scene.one(call.room(0)).await;
@@ -77,9 +77,9 @@ pub async fn claims_are_told_again_without_room<H: Harness>(scene: Scene<H>) {
 /// Another worker's claims are its own.
 pub async fn claims_of_another_worker_are_not_told<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b, a -> c").await;
-    let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
+    let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let mine = scene.one(call.clone().room(1)).await;
-    let theirs = scene.one(Call::wanting(&task).by(2)).await;
+    let theirs = scene.one(AdvanceCall::wanting(&task).by(2)).await;
     assert_eq!((mine.claims.len(), theirs.claims.len()), (1, 1));
     assert_eq!(tokens(&scene.one(call.clone()).await), tokens(&mine));
     assert_eq!(tokens(&scene.one(call.clone().by(2)).await), tokens(&theirs));
@@ -90,8 +90,8 @@ pub async fn claims_of_another_worker_are_not_told<H: Harness>(scene: Scene<H>) 
 pub async fn claims_whose_outcomes_the_call_brings_are_not_told_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b, a -> c").await;
     let old = completed(&task, &scene.claim(&task, "a").await, json!({}));
-    let claims = scene.one(Call::bringing(old.clone())).await.claims;
-    let call = Call::bringing(old).and_bringing(completed(&task, &claims[0], json!({})));
+    let claims = scene.one(AdvanceCall::bringing(old.clone())).await.claims;
+    let call = AdvanceCall::bringing(old).and_bringing(completed(&task, &claims[0], json!({})));
     let progress = scene.one(call).await;
     assert_eq!(progress.recorded[0].how, Recording::AlreadyRecorded);
     assert!(matches!(progress.recorded[1].how, Recording::Recorded(_)));
@@ -104,14 +104,14 @@ pub async fn claims_of_other_tasks_are_not_told<H: Harness>(scene: Scene<H>) {
     let outcome = completed(&one, &scene.claim(&one, "a").await, json!({}));
     scene.claim(&two, "a").await;
     scene.record(outcome.clone()).await;
-    let again = scene.one(Call::bringing(outcome)).await;
+    let again = scene.one(AdvanceCall::bringing(outcome)).await;
     assert_eq!((again.task, tokens(&again)), (one.id, vec![]));
 }
 
 /// A claim that was told again counts as any other: its outcome is recorded once.
 pub async fn claim_told_again_is_the_same_claim<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
-    let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
+    let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await.claims.remove(0);
     let again = scene.one(call).await.claims.remove(0);
     scene.record(completed(&task, &again, json!({}))).await;
@@ -123,7 +123,7 @@ pub async fn claim_told_again_is_the_same_claim<H: Harness>(scene: Scene<H>) {
 /// What follows an `AlreadyRecorded` that is new is claimed as usual, beside what is told again, ascending by step.
 pub async fn new_claims_stand_beside_those_told_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b, a -> c, a -> d").await;
-    let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
+    let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone().handlers(&[("c", 1)])).await;
     let all = scene.one(call.and_wanting(&task)).await;
     let steps: Vec<_> = all.claims.iter().map(|claim| claim.step).collect();
@@ -134,7 +134,7 @@ pub async fn new_claims_stand_beside_those_told_again<H: Harness>(scene: Scene<H
 /// Told again also while the task is paused: what runs is recorded.
 pub async fn claims_of_a_paused_task_are_told_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
-    let call = Call::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
+    let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await;
     scene.act(&task, TaskCommand::Pause).await;
     assert_eq!(tokens(&scene.one(call).await), tokens(&first));

@@ -5,7 +5,7 @@ use serde_json::json;
 use tasker_engine::{NOT_RECORDABLE, Recording, RetryAdvice, SpawnedStep, StepCommand, StepState};
 
 use super::Harness;
-use super::fixture::{Call, Scene, completed, failed, spawned};
+use super::fixture::{AdvanceCall, Scene, completed, failed, spawned};
 use super::spawn::asking;
 
 /// Only completed outcomes add: a stale one adds nothing.
@@ -91,7 +91,7 @@ pub async fn bad_spawn_does_not_stop_the_others<H: Harness>(scene: Scene<H>) {
     outcomes[0].spawned = vec![spawned("of_a", &[], &[])];
     outcomes[1].spawned = vec![spawned("of_b", &[], &["nobody"])];
     outcomes[2].spawned = vec![spawned("of_c", &[], &[])];
-    let call = outcomes.into_iter().fold(Call::default(), Call::and_bringing);
+    let call = outcomes.into_iter().fold(AdvanceCall::default(), AdvanceCall::and_bringing);
     let progress = scene.one(call).await;
     assert!(matches!(
         progress.recorded.iter().map(|recorded| &recorded.how).collect::<Vec<_>>()[..],

@@ -11,7 +11,9 @@ use tasker_engine::{
 
 use super::Harness;
 use super::check::{metadata, rows};
-use super::fixture::{Call, Scene, StepSituation, TaskSituation, at, completed, failed, graph, worker};
+use super::fixture::{
+    AdvanceCall, Scene, StepSituation, TaskSituation, at, completed, failed, graph, worker,
+};
 
 fn steps(claims: &[Claim]) -> Vec<StepId> {
     claims.iter().map(|claim| claim.step).collect()
@@ -32,13 +34,13 @@ pub async fn claim_counts_the_attempt_and_writes_its_row<H: Harness>(scene: Scen
 /// What the first claim writes for the task; the second claims nothing new there.
 pub async fn first_claim_begins_the_task<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b -> c").await;
-    let first = scene.one(Call::wanting(&task).at(2).room(1)).await;
+    let first = scene.one(AdvanceCall::wanting(&task).at(2).room(1)).await;
     let record = scene.task(&task).await;
     assert_eq!(rows(&record.history), [(TaskState::Pending, TaskState::InProgress, 10)]);
     assert_eq!(metadata(&record.history), [audit::task_started(3)]);
     assert_eq!((first.started, record.history[0].at), (record.current.transition, at(2)));
     assert!(first.started.is_some());
-    let second = scene.one(Call::wanting(&task).at(3)).await;
+    let second = scene.one(AdvanceCall::wanting(&task).at(3)).await;
     assert_eq!((second.claims.len(), second.started), (1, None));
     assert_eq!(scene.task(&task).await.history.len(), 1);
 }
@@ -63,7 +65,7 @@ pub async fn only_pending_and_failed_steps_are_claimed<H: Harness>(scene: Scene<
     for situation in S::ALL {
         let task = scene.step_in(situation).await;
         let claims = async |seconds| {
-            let call = Call::wanting(&task).at(seconds).handlers(&[("x", 1)]);
+            let call = AdvanceCall::wanting(&task).at(seconds).handlers(&[("x", 1)]);
             scene.one(call).await.claims.len()
         };
         let at_once = matches!(situation, S::Pending | S::Reset);
@@ -81,7 +83,7 @@ pub async fn settled_and_paused_tasks_give_no_claims<H: Harness>(scene: Scene<H>
         }
         let task = scene.task_in(situation).await;
         let before = scene.task(&task).await;
-        let progress = scene.one(Call::wanting(&task).at(3600)).await;
+        let progress = scene.one(AdvanceCall::wanting(&task).at(3600)).await;
         assert_eq!(progress.claims, [], "{situation:?}");
         assert_eq!(scene.task(&task).await.history, before.history, "{situation:?}");
         assert_eq!(progress.settled.map(|settled| settled.by), (!situation.is_open()).then_some(None));
@@ -93,10 +95,10 @@ pub async fn paused_task_gives_no_claims_until_it_is_resumed<H: Harness>(scene: 
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
-    let progress = scene.one(Call::bringing(completed(&task, &a, json!({}))).and_wanting(&task)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({}))).and_wanting(&task)).await;
     assert_eq!((progress.claims, progress.next_wake), (vec![], None));
     scene.act(&task, TaskCommand::Resume).await;
-    let resumed = scene.one(Call::wanting(&task)).await;
+    let resumed = scene.one(AdvanceCall::wanting(&task)).await;
     assert_eq!(steps(&resumed.claims), [task.step("b")]);
     assert!(resumed.started.is_some(), "a pending task is begun");
 }
@@ -106,7 +108,7 @@ pub async fn cancelled_task_gives_no_claims<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Cancel { force: false }).await;
-    let call = Call::bringing(completed(&task, &a, json!({}))).and_wanting(&task);
+    let call = AdvanceCall::bringing(completed(&task, &a, json!({}))).and_wanting(&task);
     assert_eq!(scene.one(call).await.claims, []);
 }
 
@@ -114,9 +116,9 @@ pub async fn cancelled_task_gives_no_claims<H: Harness>(scene: Scene<H>) {
 pub async fn join_is_claimed_with_its_last_parent<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> c, b -> c").await;
     let claims = scene.claim_all(&task).await;
-    let first = scene.one(Call::bringing(completed(&task, &claims[0], json!({})))).await;
+    let first = scene.one(AdvanceCall::bringing(completed(&task, &claims[0], json!({})))).await;
     assert_eq!(first.claims, []);
-    let second = scene.one(Call::bringing(completed(&task, &claims[1], json!({})))).await;
+    let second = scene.one(AdvanceCall::bringing(completed(&task, &claims[1], json!({})))).await;
     assert_eq!(steps(&second.claims), [task.step("c")]);
 }
 
@@ -126,7 +128,7 @@ pub async fn join_is_claimed_once_when_both_parents_finish_in_one_call<H: Harnes
     let claims = scene.claim_all(&task).await;
     let call = claims
         .iter()
-        .fold(Call::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
+        .fold(AdvanceCall::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
     let progress = scene.one(call).await;
     assert_eq!(steps(&progress.claims), [task.step("c")]);
     assert_eq!(progress.claims[0].parents, [], "this call completed both");
@@ -137,7 +139,7 @@ pub async fn child_waits_in_every_state_of_its_parent_but_the_satisfied<H: Harne
     let all = StepSituation::ALL.into_iter().chain([StepSituation::Skipped]);
     for situation in all {
         let task = scene.step_of_in(graph("x -> child, other").skippable("x"), situation).await;
-        let claims = scene.one(Call::wanting(&task).handlers(&[("child", 1)])).await.claims;
+        let claims = scene.one(AdvanceCall::wanting(&task).handlers(&[("child", 1)])).await.claims;
         assert_eq!(claims.len(), usize::from(situation.state().is_satisfied()), "{situation:?}");
     }
 }
@@ -146,7 +148,7 @@ pub async fn child_waits_in_every_state_of_its_parent_but_the_satisfied<H: Harne
 pub async fn unwanted_task_is_judged_below_what_completed<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> c, b").await;
     let a = scene.claim(&task, "a").await;
-    let progress = scene.one(Call::bringing(completed(&task, &a, json!({})))).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({})))).await;
     assert_eq!(steps(&progress.claims), [task.step("c")]);
     assert_eq!(steps(&scene.claim_all(&task).await), [task.step("b")]);
 }
@@ -155,7 +157,7 @@ pub async fn unwanted_task_is_judged_below_what_completed<H: Harness>(scene: Sce
 pub async fn progress_is_told_once_for_each_task_ascending<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a -> b", 4).await;
     let claim = scene.claim(&tasks[2], "a").await;
-    let call = Call::bringing(completed(&tasks[2], &claim, json!({})));
+    let call = AdvanceCall::bringing(completed(&tasks[2], &claim, json!({})));
     let call = [3, 0, 2, 3].iter().fold(call, |call, place| call.and_wanting(&tasks[*place]));
     let progress = scene.advance(call).await;
     let told: Vec<_> = progress.iter().map(|progress| progress.task).collect();
@@ -168,7 +170,7 @@ pub async fn progress_is_told_once_for_each_task_ascending<H: Harness>(scene: Sc
 pub async fn unknown_wanted_task_is_gone<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let nowhere = TaskId(i64::MAX);
-    let progress = scene.advance(Call::wanting(nowhere).and_wanting(&task)).await;
+    let progress = scene.advance(AdvanceCall::wanting(nowhere).and_wanting(&task)).await;
     assert_eq!(progress.len(), 2);
     assert_eq!((progress[0].task, progress[0].gone, progress[0].claims.len()), (task.id, false, 1));
     assert_eq!(progress[1], Progress { gone: true, ..Progress::nothing(nowhere) });
@@ -177,16 +179,16 @@ pub async fn unknown_wanted_task_is_gone<H: Harness>(scene: Scene<H>) {
 /// Nothing to do is no fault.
 pub async fn advance_of_nothing_answers_nothing<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
-    assert_eq!(scene.advance(Call::default()).await, []);
+    assert_eq!(scene.advance(AdvanceCall::default()).await, []);
     assert_eq!(scene.wake(&task).await, Some(at(0)));
 }
 
 /// A second worker gets what the first left, and nothing twice.
 pub async fn claimed_step_is_not_claimed_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b, c").await;
-    let first = scene.one(Call::wanting(&task).room(2)).await;
-    let second = scene.one(Call::wanting(&task).by(2)).await;
-    let third = scene.one(Call::wanting(&task).by(3)).await;
+    let first = scene.one(AdvanceCall::wanting(&task).room(2)).await;
+    let second = scene.one(AdvanceCall::wanting(&task).by(2)).await;
+    let third = scene.one(AdvanceCall::wanting(&task).by(3)).await;
     assert_eq!(steps(&first.claims), [task.step("a"), task.step("b")]);
     assert_eq!(steps(&second.claims), [task.step("c")]);
     assert_eq!(third.claims, []);
@@ -226,7 +228,7 @@ pub async fn claim_leaves_out_parents_that_the_call_completed<H: Harness>(scene:
     let task = scene.start("a -> c, b -> c").await;
     scene.complete(&task, "a", json!("of a")).await;
     let b = scene.claim(&task, "b").await;
-    let progress = scene.one(Call::bringing(completed(&task, &b, json!("of b")))).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &b, json!("of b")))).await;
     let of_a = ParentResult::Value(Arc::new(json!("of a")));
     assert_eq!(progress.claims[0].parents, [(task.step("a"), of_a)]);
 }
@@ -235,7 +237,7 @@ pub async fn claim_leaves_out_parents_that_the_call_completed<H: Harness>(scene:
 pub async fn second_attempt_is_told_all_parents<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
-    let first = scene.one(Call::bringing(completed(&task, &a, json!("of a")))).await.claims.remove(0);
+    let first = scene.one(AdvanceCall::bringing(completed(&task, &a, json!("of a")))).await.claims.remove(0);
     assert_eq!((first.attempt, &first.parents[..]), (1, &[][..]));
     scene.record(failed(&task, &first, RetryAdvice::Default)).await;
     let second = scene.claim_at(&task, "b", 60).await;
@@ -248,12 +250,12 @@ pub async fn wide_join_is_claimed_when_all_its_parents_are_done<H: Harness>(scen
     let edges: Vec<_> = (0..150).map(|step| format!("root -> p{step} -> join")).collect();
     let task = scene.start(graph(&edges.join(", "))).await;
     let root = scene.claim(&task, "root").await;
-    let claims = scene.one(Call::bringing(completed(&task, &root, json!({})))).await.claims;
+    let claims = scene.one(AdvanceCall::bringing(completed(&task, &root, json!({})))).await.claims;
     assert_eq!(claims.len(), 150);
     let mut joins = vec![];
     for (chunk, claims) in claims.rchunks(40).enumerate() {
         assert_eq!(joins, [], "chunk {chunk}");
-        let call = claims.iter().enumerate().fold(Call::default(), |call, (place, claim)| {
+        let call = claims.iter().enumerate().fold(AdvanceCall::default(), |call, (place, claim)| {
             call.and_bringing(completed(&task, claim, json!({ "place": place })))
         });
         joins = scene.one(call).await.claims;

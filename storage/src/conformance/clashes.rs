@@ -10,7 +10,7 @@ use tasker_engine::{
 };
 
 use super::Harness;
-use super::fixture::{Call, Order, Scene, act_on_step, act_on_task, completed, failed, race, spawned};
+use super::fixture::{AdvanceCall, Order, Scene, act_on_step, act_on_task, completed, failed, race, spawned};
 use super::races::{advance, bringing};
 
 async fn intervene<H: Harness>(scene: Scene<H>, act: Intervention) -> Intervened {
@@ -25,7 +25,7 @@ fn moved(answer: &Intervened) -> bool {
 pub async fn pause_against_a_claim<H: Harness>(scene: Scene<H>) {
     for order in Order::all() {
         let task = scene.start("a").await;
-        let one = advance(scene.clone(), Call::wanting(&task));
+        let one = advance(scene.clone(), AdvanceCall::wanting(&task));
         let two = intervene(scene.clone(), act_on_task(&task, TaskCommand::Pause));
         let (one, two) = race(order, one, two).await;
         let record = scene.task(&task).await;
@@ -44,7 +44,7 @@ pub async fn pause_against_a_claim<H: Harness>(scene: Scene<H>) {
 pub async fn cancel_against_a_claim<H: Harness>(scene: Scene<H>) {
     for order in Order::all() {
         let task = scene.start("a -> b").await;
-        let one = advance(scene.clone(), Call::wanting(&task));
+        let one = advance(scene.clone(), AdvanceCall::wanting(&task));
         let two = intervene(scene.clone(), act_on_task(&task, TaskCommand::Cancel { force: false }));
         let (one, two) = race(order, one, two).await;
         let record = scene.task(&task).await;
@@ -84,7 +84,7 @@ pub async fn cancel_of_a_join_against_a_spawn_before_it<H: Harness>(scene: Scene
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
         outcome.spawned = vec![spawned("s", &[], &["join"])];
-        let one = advance(scene.clone(), Call::bringing(outcome));
+        let one = advance(scene.clone(), AdvanceCall::bringing(outcome));
         let two = intervene(scene.clone(), act_on_step(&task, task.step("join"), StepCommand::Cancel));
         let (one, two) = race(order, one, two).await;
         assert!(moved(&two) && matches!(one.recorded[0].how, Recording::Recorded(_)), "{order:?}");
@@ -108,7 +108,7 @@ pub async fn cancel_against_a_spawned_join<H: Harness>(scene: Scene<H>) {
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
         outcome.spawned = vec![spawned("s", &[], &["join"])];
-        let one = advance(scene.clone(), Call::bringing(outcome));
+        let one = advance(scene.clone(), AdvanceCall::bringing(outcome));
         let two = intervene(scene.clone(), act_on_step(&task, task.step("a"), StepCommand::Cancel));
         let (one, two) = race(order, one, two).await;
         let record = scene.task(&task).await;
@@ -136,7 +136,7 @@ pub async fn cancel_of_a_task_against_a_spawn<H: Harness>(scene: Scene<H>) {
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
         outcome.spawned = vec![spawned("s", &[], &["join"]), spawned("t", &["s"], &["join"])];
-        let one = advance(scene.clone(), Call::bringing(outcome));
+        let one = advance(scene.clone(), AdvanceCall::bringing(outcome));
         let two = intervene(scene.clone(), act_on_task(&task, TaskCommand::Cancel { force: false }));
         let (one, two) = race(order, one, two).await;
         assert!(moved(&two), "{order:?}");

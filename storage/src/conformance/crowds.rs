@@ -10,7 +10,7 @@ use tasker_engine::{
 
 use super::Harness;
 use super::fixture::{
-    Call, Graph, Order, Scene, Started, act_on_task, all_at_once, at, completed, race, worker,
+    AdvanceCall, Graph, Order, Scene, Started, act_on_task, all_at_once, at, completed, race, worker,
 };
 
 /// N workers claim M steps of one task.
@@ -21,7 +21,7 @@ pub async fn many_workers_claim_each_step_of_a_task_once<H: Harness>(scene: Scen
         async move {
             let mut claimed = Vec::new();
             for _ in 0..20 {
-                let claims = scene.one(Call::wanting(id).by(number).room(3)).await.claims;
+                let claims = scene.one(AdvanceCall::wanting(id).by(number).room(3)).await.claims;
                 claimed.extend(claims.into_iter().map(|claim| (claim.step, claim.token)));
             }
             claimed
@@ -61,7 +61,7 @@ pub async fn many_workers_run_many_tasks_in_any_order<H: Harness>(scene: Scene<H
 async fn run_until_settled<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], number: u128) -> Vec<Token> {
     let (mut ran, mut outcomes) = (Vec::new(), Vec::new());
     for _ in 0..200 {
-        let mut call = Call::default().by(number).room(4);
+        let mut call = AdvanceCall::default().by(number).room(4);
         call.0.wanted = tasks.to_vec();
         call.0.outcomes = std::mem::take(&mut outcomes);
         let progress = scene.advance(call).await;
@@ -171,7 +171,7 @@ async fn operate<H: Harness>(scene: &Scene<H>, tasks: &[TaskId]) {
 async fn work<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], number: u128) {
     let mut outcomes = Vec::new();
     for _ in 0..12 {
-        let mut call = Call::default().by(number).room(3);
+        let mut call = AdvanceCall::default().by(number).room(3);
         call.0.wanted = tasks.to_vec();
         call.0.outcomes = std::mem::take(&mut outcomes);
         for one in scene.advance(call).await {
@@ -265,7 +265,7 @@ pub async fn two_sweeps_at_once_wake_each_task_once<H: Harness>(scene: Scene<H>)
 pub async fn hundreds_of_tasks_go_through_one_call_each_time<H: Harness>(scene: Scene<H>) {
     let definition = scene.learn("a -> b").await;
     let created = scene.create((0..300).map(|_| scene.request(&definition)).collect()).await;
-    let mut call = Call::default();
+    let mut call = AdvanceCall::default();
     for one in &created {
         let Creation::Created { task, .. } = one else { panic!("{one:?}") };
         call = call.and_wanting(*task);
@@ -273,7 +273,7 @@ pub async fn hundreds_of_tasks_go_through_one_call_each_time<H: Harness>(scene: 
     for settled in [false, false, true] {
         let progress = scene.advance(call.room(1000)).await;
         assert_eq!(progress.len(), 300);
-        call = Call::default();
+        call = AdvanceCall::default();
         for one in &progress {
             assert_eq!(
                 (one.settled.is_some(), one.claims.len()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tasker_engine::{Due, RetryAdvice, Storage as _, TaskId};
 
 use super::Harness;
-use super::fixture::{Call, Scene, Started, at, failed};
+use super::fixture::{AdvanceCall, Scene, Started, at, failed};
 
 async fn due<H: Harness>(scene: &Scene<H>, seconds: u64, limit: usize) -> Due {
     scene.storage().due(at(seconds), limit).await.expect("due")
@@ -70,7 +70,7 @@ pub async fn due_of_an_empty_storage_is_nothing<H: Harness>(scene: Scene<H>) {
 /// "An `advance` that wants the task answers its wake."
 pub async fn wanted_task_is_no_longer_due<H: Harness>(scene: Scene<H>) {
     let made = four(&scene).await;
-    scene.one(Call::wanting(&made[1]).at(50)).await;
+    scene.one(AdvanceCall::wanting(&made[1]).at(50)).await;
     assert_eq!(tasks(&due(&scene, 100, 100).await), [made[2].id, made[3].id, made[0].id]);
 }
 

@@ -8,7 +8,7 @@ use tasker_engine::{
 };
 
 use super::Harness;
-use super::fixture::{Call, Scene, StepSituation, completed, ended, failed, graph};
+use super::fixture::{AdvanceCall, Scene, StepSituation, completed, ended, failed, graph};
 
 /// Whatever brings it, a stale outcome changes nothing: not the state, not a row, not a column, not the wake.
 async fn is_stale<H: Harness>(scene: &Scene<H>, task: TaskId, claim: &Claim) {
@@ -120,7 +120,7 @@ pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone<H: Harness>(s
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     let nowhere = TaskId(i64::MAX);
-    let call = Call::bringing(completed(nowhere, &claim, json!({})));
+    let call = AdvanceCall::bringing(completed(nowhere, &claim, json!({})));
     let recorded = vec![Recorded { token: claim.token, how: Recording::Stale }];
     assert_eq!(scene.advance(call).await, [Progress { recorded, gone: true, ..Progress::nothing(nowhere) }]);
     scene.record(completed(&task, &claim, json!({}))).await;
@@ -130,7 +130,7 @@ pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone<H: Harness>(s
 pub async fn token_twice_in_one_call_counts_once<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
     let claim = scene.claim(&task, "a").await;
-    let call = Call::bringing(completed(&task, &claim, json!("first")));
+    let call = AdvanceCall::bringing(completed(&task, &claim, json!("first")));
     let progress = scene.one(call.and_bringing(failed(&task, &claim, RetryAdvice::Never)).room(0)).await;
     assert!(matches!(progress.recorded[0].how, Recording::Recorded(_)), "{progress:?}");
     assert_eq!(progress.recorded[1].how, Recording::AlreadyRecorded);
@@ -142,7 +142,7 @@ pub async fn token_twice_in_one_call_counts_once<H: Harness>(scene: Scene<H>) {
 pub async fn what_follows_a_token_given_twice_is_told_once<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b, a -> c").await;
     let outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
-    let progress = scene.one(Call::bringing(outcome.clone()).and_bringing(outcome)).await;
+    let progress = scene.one(AdvanceCall::bringing(outcome.clone()).and_bringing(outcome)).await;
     let claimed: Vec<_> = progress.claims.iter().map(|claim| claim.step).collect();
     assert_eq!(claimed, [task.step("b"), task.step("c")]);
 }
@@ -156,7 +156,7 @@ pub async fn recordings_stand_in_the_order_given<H: Harness>(scene: Scene<H>) {
     let order = [&claims[2], &made_up, &claims[3], &claims[0]];
     let call = order
         .iter()
-        .fold(Call::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
+        .fold(AdvanceCall::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
     let progress = scene.one(call).await;
     let told: Vec<_> = progress.recorded.iter().map(|recorded| recorded.token).collect();
     assert_eq!(told, order.map(|claim| claim.token));
@@ -171,7 +171,7 @@ pub async fn stale_outcome_tells_that_the_task_is_settled<H: Harness>(scene: Sce
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Cancel { force: false }).await;
-    let progress = scene.one(Call::bringing(completed(&task, &claim, json!({})))).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &claim, json!({})))).await;
     let settled = progress.settled.expect("it is settled");
     assert_eq!((settled.state, settled.by), (TaskState::Cancelled, None));
     assert_eq!((progress.claims, progress.next_wake, progress.started), (vec![], None, None));

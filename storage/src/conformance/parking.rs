@@ -5,12 +5,12 @@ use serde_json::json;
 use tasker_engine::{PARKED_FIRST, PARKED_MOST, RetryAdvice, parked_for};
 
 use super::Harness;
-use super::fixture::{Call, Scene, at, completed, failed, graph};
+use super::fixture::{AdvanceCall, Scene, at, completed, failed, graph};
 
 /// A handler that is there but has no room left is not one that is missing.
 pub async fn handler_without_room_left_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a, b").handler("a", "red").handler("b", "red")).await;
-    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("red", 1)])).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(5).handlers(&[("red", 1)])).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
 }
 
@@ -20,13 +20,17 @@ pub async fn task_without_a_handler_here_is_parked_ever_longer<H: Harness>(scene
     let mut due = at(0);
     for times in 0..9 {
         assert_eq!(scene.wake(&task).await, Some(due));
-        let mut call = Call::wanting(&task).handlers(&[("other", 1)]);
+        let mut call = AdvanceCall::wanting(&task).handlers(&[("other", 1)]);
         call.0.now = due;
         let progress = scene.one(call).await;
         due = due + parked_for(times);
         assert_eq!((progress.claims, progress.next_wake), (vec![], Some(due)), "the {times}th time");
     }
-    assert_eq!(scene.one(Call::wanting(&task).at(600)).await.claims.len(), 1, "and is taken by one who can");
+    assert_eq!(
+        scene.one(AdvanceCall::wanting(&task).at(600)).await.claims.len(),
+        1,
+        "and is taken by one who can"
+    );
 }
 
 /// The delays of parking themselves.
@@ -40,19 +44,19 @@ pub async fn parking_delays_double_up_to_the_longest<H: Harness>(_: Scene<H>) {
 pub async fn parking_begins_anew_after_a_claim<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
     for seconds in 0..4 {
-        scene.one(Call::wanting(&task).at(seconds).handlers(&[])).await;
+        scene.one(AdvanceCall::wanting(&task).at(seconds).handlers(&[])).await;
     }
-    let a = scene.one(Call::wanting(&task).at(10)).await.claims.remove(0);
+    let a = scene.one(AdvanceCall::wanting(&task).at(10)).await.claims.remove(0);
     assert_eq!(scene.wake(&task).await, None);
     let progress =
-        scene.one(Call::bringing(completed(&task, &a, json!({}))).at(20).handlers(&[("a", 1)])).await;
+        scene.one(AdvanceCall::bringing(completed(&task, &a, json!({}))).at(20).handlers(&[("a", 1)])).await;
     assert_eq!(progress.next_wake, Some(at(20) + PARKED_FIRST));
 }
 
 /// One step that room was short for, one without handler: not only because of the handler, so due now.
 pub async fn task_is_parked_only_when_no_room_would_have_helped<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a, b, c").handler("a", "red").handler("b", "red")).await;
-    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("red", 1)])).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(5).handlers(&[("red", 1)])).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
 }
 
@@ -62,15 +66,15 @@ pub async fn parked_task_is_woken_earlier_for_a_failed_step<H: Harness>(scene: S
     let a = scene.claim(&task, "a").await;
     let wait = PARKED_FIRST / 2;
     scene.record_at(failed(&task, &a, RetryAdvice::After(wait)), 5).await;
-    let progress = scene.one(Call::wanting(&task).at(5).handlers(&[("a", 1)])).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(5).handlers(&[("a", 1)])).await;
     assert_eq!((progress.claims, progress.next_wake), (vec![], Some(at(5) + wait)));
 }
 
 /// A worker that has no handler for a step does not keep those from it who have.
 pub async fn parked_step_is_claimed_by_whoever_can<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
-    let first = scene.one(Call::wanting(&task).handlers(&[("b", 1)])).await;
+    let first = scene.one(AdvanceCall::wanting(&task).handlers(&[("b", 1)])).await;
     assert_eq!((first.claims.len(), first.next_wake), (1, Some(at(0) + PARKED_FIRST)));
-    let second = scene.one(Call::wanting(&task).by(2).handlers(&[("a", 1)])).await;
+    let second = scene.one(AdvanceCall::wanting(&task).by(2).handlers(&[("a", 1)])).await;
     assert_eq!((second.claims.len(), second.next_wake), (1, None));
 }

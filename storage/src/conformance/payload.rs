@@ -11,7 +11,7 @@ use tasker_engine::{
 };
 
 use super::Harness;
-use super::fixture::{Call, Scene, act_on_step, completed, ended, graph, spawned, values};
+use super::fixture::{AdvanceCall, Scene, act_on_step, completed, ended, graph, spawned, values};
 
 /// The suite's own table is right about which values can be stored.
 pub async fn tables_of_values_are_what_check_and_normalise_say<H: Harness>(_: Scene<H>) {
@@ -107,7 +107,7 @@ pub async fn unrecordable_outcome_does_not_stop_the_others<H: Harness>(scene: Sc
     let task = scene.start(super::fixture::Graph::wide(100)).await;
     let claims = scene.claim_all(&task).await;
     assert_eq!(claims.len(), 100);
-    let mut call = Call::default();
+    let mut call = AdvanceCall::default();
     for (place, claim) in claims.iter().enumerate() {
         let results = if place == 57 { json!({ "odd": "\0" }) } else { json!({ "place": place }) };
         call = call.and_bringing(completed(&task, claim, results));

@@ -5,14 +5,14 @@ use serde_json::json;
 use tasker_engine::{Claim, Progress, Recording, RetryAdvice, StepState, TaskState};
 
 use super::Harness;
-use super::fixture::{Call, Order, Scene, Started, completed, failed, graph, race};
+use super::fixture::{AdvanceCall, Order, Scene, Started, completed, failed, graph, race};
 
-pub(super) async fn advance<H: Harness>(scene: Scene<H>, call: Call) -> Progress {
+pub(super) async fn advance<H: Harness>(scene: Scene<H>, call: AdvanceCall) -> Progress {
     scene.one(call).await
 }
 
-pub(super) fn bringing(task: &Started, claim: &Claim) -> Call {
-    Call::bringing(completed(task, claim, json!({})))
+pub(super) fn bringing(task: &Started, claim: &Claim) -> AdvanceCall {
+    AdvanceCall::bringing(completed(task, claim, json!({})))
 }
 
 /// Each of two calls sees the other's leaf running or done; never both running.
@@ -37,7 +37,8 @@ pub async fn last_success_and_failure_at_once_err_once<H: Harness>(scene: Scene<
         let task = scene.start("a, b").await;
         let claims = scene.claim_all(&task).await;
         let one = advance(scene.clone(), bringing(&task, &claims[0]));
-        let two = advance(scene.clone(), Call::bringing(failed(&task, &claims[1], RetryAdvice::Never)));
+        let two =
+            advance(scene.clone(), AdvanceCall::bringing(failed(&task, &claims[1], RetryAdvice::Never)));
         let (one, two) = race(order, one, two).await;
         let record = scene.task(&task).await;
         assert_eq!((record.current.state, record.history.len()), (TaskState::Error, 2), "{order:?}");
@@ -84,8 +85,8 @@ pub async fn advance_sent_twice_at_once_counts_once<H: Harness>(scene: Scene<H>)
 pub async fn two_workers_wanting_one_task_claim_each_step_once<H: Harness>(scene: Scene<H>) {
     for order in Order::all() {
         let task = scene.start("a, b, c").await;
-        let one = advance(scene.clone(), Call::wanting(&task).room(2));
-        let two = advance(scene.clone(), Call::wanting(&task).room(2).by(2));
+        let one = advance(scene.clone(), AdvanceCall::wanting(&task).room(2));
+        let two = advance(scene.clone(), AdvanceCall::wanting(&task).room(2).by(2));
         let (one, two) = race(order, one, two).await;
         let mut claimed: Vec<_> = one.claims.iter().chain(&two.claims).map(|claim| claim.step).collect();
         claimed.sort();
@@ -100,8 +101,8 @@ pub async fn two_workers_retrying_one_step_claim_it_once<H: Harness>(scene: Scen
         let task = scene.start("a").await;
         let claim = scene.claim(&task, "a").await;
         scene.record(failed(&task, &claim, RetryAdvice::Default)).await;
-        let one = advance(scene.clone(), Call::wanting(&task).at(60));
-        let two = advance(scene.clone(), Call::wanting(&task).at(60).by(2));
+        let one = advance(scene.clone(), AdvanceCall::wanting(&task).at(60));
+        let two = advance(scene.clone(), AdvanceCall::wanting(&task).at(60).by(2));
         let (one, two) = race(order, one, two).await;
         assert_eq!(one.claims.len() + two.claims.len(), 1, "{order:?}");
         let a = scene.step(&task, "a").await;
@@ -113,8 +114,8 @@ pub async fn two_workers_retrying_one_step_claim_it_once<H: Harness>(scene: Scen
 pub async fn two_workers_keep_to_the_limit_of_a_task<H: Harness>(scene: Scene<H>) {
     for order in Order::all() {
         let task = scene.start(graph("a, b, c").one_at_a_time()).await;
-        let one = advance(scene.clone(), Call::wanting(&task));
-        let two = advance(scene.clone(), Call::wanting(&task).by(2));
+        let one = advance(scene.clone(), AdvanceCall::wanting(&task));
+        let two = advance(scene.clone(), AdvanceCall::wanting(&task).by(2));
         let (one, two) = race(order, one, two).await;
         assert_eq!(one.claims.len() + two.claims.len(), 1, "{order:?}");
     }

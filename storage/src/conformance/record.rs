@@ -206,7 +206,7 @@ pub async fn recorded_rows_are_the_rows_in_the_audit_trail<H: Harness>(scene: Sc
 /// What user code yields is stored for the step that yielded it.
 pub async fn results_of_one_call_go_to_their_own_steps<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a, b", 3).await;
-    let mut call = super::fixture::Call::default();
+    let mut call = super::fixture::AdvanceCall::default();
     let mut expected = Vec::new();
     for task in &tasks {
         for claim in scene.claim_all(task).await {

@@ -8,11 +8,11 @@ use tasker_engine::{OutcomeKind, RetryAdvice, StepCommand, StepState, TaskState,
 
 use super::Harness;
 use super::check::{metadata, rows};
-use super::fixture::{Call, Scene, Started, at, completed, ended, failed, graph, worker};
+use super::fixture::{AdvanceCall, Scene, Started, at, completed, ended, failed, graph, worker};
 
 /// Whether the step can be claimed one microsecond before that second, and exactly then.
 async fn opens_at<H: Harness>(scene: &Scene<H>, task: &Started, seconds: u64) {
-    let mut early = Call::wanting(task);
+    let mut early = AdvanceCall::wanting(task);
     early.0.now = at(seconds) - Duration::from_micros(1);
     let progress = scene.one(early).await;
     assert_eq!(
@@ -41,7 +41,7 @@ pub async fn retry_is_two_rows_by_way_of_pending<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let first = scene.claim(&task, "a").await;
     scene.record(failed(&task, &first, RetryAdvice::Default)).await;
-    let second = scene.one(Call::wanting(&task).by(2).at(60)).await.claims.remove(0);
+    let second = scene.one(AdvanceCall::wanting(&task).by(2).at(60)).await.claims.remove(0);
     assert_eq!(second.attempt, 2);
     let a = scene.step(&task, "a").await;
     use StepState as S;
@@ -95,7 +95,7 @@ pub async fn step_runs_as_often_as_its_limit<H: Harness>(scene: Scene<H>) {
         let mut runs = 0;
         for round in 0..u64::from(limit) + 3 {
             let now = round * 100;
-            let claims = scene.one(Call::wanting(&task).at(now).handlers(&[("a", 1)])).await.claims;
+            let claims = scene.one(AdvanceCall::wanting(&task).at(now).handlers(&[("a", 1)])).await.claims;
             for claim in claims {
                 runs += 1;
                 assert_eq!(claim.attempt, runs);
@@ -115,7 +115,7 @@ pub async fn step_that_is_not_retryable_runs_once<H: Harness>(scene: Scene<H>) {
     scene.record(failed(&task, &claim, RetryAdvice::Default)).await;
     let row = scene.step(&task, "a").await.current.metadata;
     assert_eq!((&row["retryable"], &row["retry_available"]), (&json!(false), &json!(false)));
-    assert_eq!(scene.one(Call::wanting(&task).at(999).handlers(&[("a", 1)])).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).at(999).handlers(&[("a", 1)])).await.claims, []);
 }
 
 /// A permanent failure is never retried, whatever the limit.
@@ -123,7 +123,7 @@ pub async fn permanent_failure_is_never_retried<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a, b").limit("a", 99)).await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::Never)).await;
-    assert_eq!(scene.one(Call::wanting(&task).at(99_999).handlers(&[("a", 1)])).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).at(99_999).handlers(&[("a", 1)])).await.claims, []);
 }
 
 /// A reset gives a permanently failed step its permission back, and all its attempts.
@@ -139,7 +139,7 @@ pub async fn reset_gives_a_permanently_failed_step_its_attempts_back<H: Harness>
         assert_eq!(claim.attempt, attempt);
         scene.record_at(failed(&task, &claim, RetryAdvice::Default), u64::from(attempt) * 100).await;
     }
-    assert_eq!(scene.one(Call::wanting(&task).at(999).handlers(&[("a", 1)])).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).at(999).handlers(&[("a", 1)])).await.claims, []);
 }
 
 /// A snoozed step sleeps until its moment, as often as it likes, without using up an attempt.
@@ -172,8 +172,9 @@ pub async fn handed_back_step_is_claimed_again_at_once<H: Harness>(scene: Scene<
 pub async fn step_handed_back_by_a_call_that_wants_its_task_is_claimed_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
-    let progress =
-        scene.one(Call::bringing(ended(&task, &claim, OutcomeKind::HandBack)).and_wanting(&task)).await;
+    let progress = scene
+        .one(AdvanceCall::bringing(ended(&task, &claim, OutcomeKind::HandBack)).and_wanting(&task))
+        .await;
     assert_eq!(progress.claims.len(), 1);
     assert_ne!(progress.claims[0].token, claim.token);
     assert_eq!((progress.claims[0].attempt, progress.next_wake), (1, None));
@@ -183,9 +184,9 @@ pub async fn step_handed_back_by_a_call_that_wants_its_task_is_claimed_again<H: 
 pub async fn child_runs_after_its_parent_came_through<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
-    let progress = scene.one(Call::bringing(failed(&task, &claim, RetryAdvice::Default))).await;
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, &claim, RetryAdvice::Default))).await;
     assert_eq!((progress.claims, progress.settled), (vec![], None));
     let claim = scene.claim_at(&task, "a", 60).await;
-    let progress = scene.one(Call::bringing(completed(&task, &claim, json!({}))).at(60)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &claim, json!({}))).at(60)).await;
     assert_eq!(progress.claims.len(), 1);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tasker_engine::{Claim, RetryAdvice, Room, StepId};
 
 use super::Harness;
-use super::fixture::{Call, Graph, Scene, completed, failed, graph};
+use super::fixture::{AdvanceCall, Graph, Scene, completed, failed, graph};
 
 fn steps(claims: &[Claim]) -> Vec<StepId> {
     claims.iter().map(|claim| claim.step).collect()
@@ -14,8 +14,9 @@ fn steps(claims: &[Claim]) -> Vec<StepId> {
 /// In all: ascending by task and then by step.
 pub async fn total_room_goes_to_the_first_tasks_and_steps<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a, b, c", 3).await;
-    let wanting =
-        |room| tasks.iter().rev().fold(Call::default(), |call, task| call.and_wanting(task)).room(room);
+    let wanting = |room| {
+        tasks.iter().rev().fold(AdvanceCall::default(), |call, task| call.and_wanting(task)).room(room)
+    };
     let progress = scene.advance(wanting(4)).await;
     let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
     let of =
@@ -30,29 +31,33 @@ pub async fn total_room_goes_to_the_first_tasks_and_steps<H: Harness>(scene: Sce
 pub async fn without_room_outcomes_are_recorded_and_nothing_is_claimed<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
-    let progress =
-        scene.one(Call::bringing(completed(&task, &claim, json!({}))).and_wanting(&task).room(0)).await;
+    let progress = scene
+        .one(AdvanceCall::bringing(completed(&task, &claim, json!({}))).and_wanting(&task).room(0))
+        .await;
     assert_eq!((progress.recorded.len(), progress.claims.len()), (1, 0));
 }
 
 /// Of one task: what runs counts, whoever runs it.
 pub async fn room_of_a_task_counts_what_runs_over_all_workers<H: Harness>(scene: Scene<H>) {
     let task = scene.start(Graph::wide(6)).await;
-    let first = scene.one(Call::wanting(&task).per_task(2)).await;
+    let first = scene.one(AdvanceCall::wanting(&task).per_task(2)).await;
     assert_eq!(first.claims.len(), 2);
-    assert_eq!(scene.one(Call::wanting(&task).by(2).per_task(2)).await.claims, []);
-    assert_eq!(scene.one(Call::wanting(&task).by(2).per_task(3)).await.claims.len(), 1);
-    assert_eq!(scene.one(Call::wanting(&task).by(3).per_task(1)).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).by(2).per_task(2)).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).by(2).per_task(3)).await.claims.len(), 1);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).by(3).per_task(1)).await.claims, []);
 }
 
 /// A task at the worker's limit for one task goes on with each outcome, and without a wake.
 pub async fn task_at_the_room_of_a_task_is_moved_by_its_outcomes<H: Harness>(scene: Scene<H>) {
     let task = scene.start(Graph::wide(4)).await;
-    let mut claims = scene.one(Call::wanting(&task).per_task(1)).await.claims;
+    let mut claims = scene.one(AdvanceCall::wanting(&task).per_task(1)).await.claims;
     for name in ["s0", "s1", "s2", "s3"] {
         assert_eq!(steps(&claims), [task.step(name)]);
         assert_eq!(scene.wake(&task).await, None, "its outcome moves it");
-        claims = scene.one(Call::bringing(completed(&task, &claims[0], json!({}))).per_task(1)).await.claims;
+        claims = scene
+            .one(AdvanceCall::bringing(completed(&task, &claims[0], json!({}))).per_task(1))
+            .await
+            .claims;
     }
     assert_eq!(claims, []);
     assert!(scene.task(&task).await.complete);
@@ -61,7 +66,7 @@ pub async fn task_at_the_room_of_a_task_is_moved_by_its_outcomes<H: Harness>(sce
 /// The room of a task is one for each task.
 pub async fn room_of_a_task_holds_for_each_task_alone<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a, b, c", 3).await;
-    let call = tasks.iter().fold(Call::default().per_task(2), |call, task| call.and_wanting(task));
+    let call = tasks.iter().fold(AdvanceCall::default().per_task(2), |call, task| call.and_wanting(task));
     let progress = scene.advance(call).await;
     assert_eq!(progress.iter().map(|progress| progress.claims.len()).collect::<Vec<_>>(), [2, 2, 2]);
 }
@@ -71,9 +76,10 @@ pub async fn room_of_a_handler_is_its_own<H: Harness>(scene: Scene<H>) {
     let graph =
         Graph::wide(6).handler("s0", "red").handler("s2", "red").handler("s4", "red").handler("s5", "blue");
     let task = scene.start(graph).await;
-    let progress = scene.one(Call::wanting(&task).handlers(&[("red", 2), ("blue", 5), ("s1", 0)])).await;
+    let progress =
+        scene.one(AdvanceCall::wanting(&task).handlers(&[("red", 2), ("blue", 5), ("s1", 0)])).await;
     assert_eq!(steps(&progress.claims), ["s0", "s2", "s5"].map(|name| task.step(name)));
-    let rest = scene.one(Call::wanting(&task)).await;
+    let rest = scene.one(AdvanceCall::wanting(&task)).await;
     assert_eq!(steps(&rest.claims), ["s1", "s3", "s4"].map(|name| task.step(name)));
 }
 
@@ -82,7 +88,7 @@ pub async fn room_of_a_handler_is_shared_by_all_tasks<H: Harness>(scene: Scene<H
     let tasks = scene.start_many("a, b", 3).await;
     let call = tasks
         .iter()
-        .fold(Call::default().handlers(&[("a", 2), ("b", 1)]), |call, task| call.and_wanting(task));
+        .fold(AdvanceCall::default().handlers(&[("a", 2), ("b", 1)]), |call, task| call.and_wanting(task));
     let progress = scene.advance(call).await;
     let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
     let step = |place: usize, name: &str| tasks[place].step(name);
@@ -92,14 +98,14 @@ pub async fn room_of_a_handler_is_shared_by_all_tasks<H: Harness>(scene: Scene<H
 /// No handler, no claim.
 pub async fn worker_without_handlers_claims_nothing<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
-    assert_eq!(scene.one(Call::wanting(&task).handlers(&[])).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).handlers(&[])).await.claims, []);
 }
 
 /// All rooms hold at once: the narrowest decides.
 pub async fn all_rooms_hold_at_once<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a, b, c, d", 2).await;
     let handlers = [("a", 9), ("b", 9), ("d", 9)];
-    let call = Call::wanting(&tasks[0]).and_wanting(&tasks[1]).per_task(2).room(3).handlers(&handlers);
+    let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[1]).per_task(2).room(3).handlers(&handlers);
     let progress = scene.advance(call).await;
     let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
     assert_eq!(claimed, [vec![tasks[0].step("a"), tasks[0].step("b")], vec![tasks[1].step("a")]]);
@@ -108,38 +114,38 @@ pub async fn all_rooms_hold_at_once<H: Harness>(scene: Scene<H>) {
 /// A task that runs one step at a time does so over two workers.
 pub async fn task_of_one_step_at_a_time_keeps_to_it_over_two_workers<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a, b, c").one_at_a_time()).await;
-    let first = scene.one(Call::wanting(&task)).await;
+    let first = scene.one(AdvanceCall::wanting(&task)).await;
     assert_eq!(steps(&first.claims), [task.step("a")]);
-    let second = scene.one(Call::wanting(&task).by(2)).await;
+    let second = scene.one(AdvanceCall::wanting(&task).by(2)).await;
     assert_eq!((second.claims, second.next_wake), (vec![], None));
     assert_eq!(scene.wake(&task).await, None, "at its own limit its outcome moves it");
-    let next = scene.one(Call::bringing(completed(&task, &first.claims[0], json!({}))).by(2)).await;
+    let next = scene.one(AdvanceCall::bringing(completed(&task, &first.claims[0], json!({}))).by(2)).await;
     assert_eq!(steps(&next.claims), [task.step("b")]);
 }
 
 /// Its outcome judges all its steps, not only children; also when the outcome is a failure.
 pub async fn outcome_of_a_limited_task_judges_all_its_steps<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a -> d, b, c").one_at_a_time()).await;
-    let a = scene.one(Call::wanting(&task)).await.claims.remove(0);
-    let next = scene.one(Call::bringing(failed(&task, &a, RetryAdvice::Default))).await;
+    let a = scene.one(AdvanceCall::wanting(&task)).await.claims.remove(0);
+    let next = scene.one(AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Default))).await;
     assert_eq!(steps(&next.claims), [task.step("b")]);
-    let next = scene.one(Call::bringing(completed(&task, &next.claims[0], json!({})))).await;
+    let next = scene.one(AdvanceCall::bringing(completed(&task, &next.claims[0], json!({})))).await;
     assert_eq!(steps(&next.claims), [task.step("c")]);
 }
 
 /// A worker's own limit never widens that of the task.
 pub async fn limit_of_a_task_holds_beside_a_wider_room<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a, b, c").one_at_a_time()).await;
-    assert_eq!(scene.one(Call::wanting(&task).per_task(3)).await.claims.len(), 1);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task).per_task(3)).await.claims.len(), 1);
 }
 
 /// Two steps that finish in one call free two places.
 pub async fn room_of_a_task_is_counted_after_the_outcomes<H: Harness>(scene: Scene<H>) {
     let task = scene.start(Graph::wide(6)).await;
-    let claims = scene.one(Call::wanting(&task).per_task(2)).await.claims;
+    let claims = scene.one(AdvanceCall::wanting(&task).per_task(2)).await.claims;
     let call = claims
         .iter()
-        .fold(Call::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
+        .fold(AdvanceCall::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
     let next = scene.one(call.per_task(2)).await;
     assert_eq!(steps(&next.claims), [task.step("s2"), task.step("s3")]);
 }
@@ -147,7 +153,7 @@ pub async fn room_of_a_task_is_counted_after_the_outcomes<H: Harness>(scene: Sce
 /// `Room::of` is room for every handler and task.
 pub async fn plain_room_takes_every_handler_and_task<H: Harness>(scene: Scene<H>) {
     let task = scene.start(Graph::wide(9)).await;
-    let mut call = Call::wanting(&task);
+    let mut call = AdvanceCall::wanting(&task);
     call.0.room = Room::of(5);
     assert_eq!(scene.one(call).await.claims.len(), 5);
 }
@@ -156,6 +162,6 @@ pub async fn plain_room_takes_every_handler_and_task<H: Harness>(scene: Scene<H>
 pub async fn room_for_no_step_of_a_task_claims_nothing<H: Harness>(scene: Scene<H>) {
     for graph in [graph("a, b"), graph("a, b").one_at_a_time()] {
         let task = scene.start(graph).await;
-        assert_eq!(scene.one(Call::wanting(&task).per_task(0)).await.claims, []);
+        assert_eq!(scene.one(AdvanceCall::wanting(&task).per_task(0)).await.claims, []);
     }
 }

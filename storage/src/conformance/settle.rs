@@ -8,7 +8,7 @@ use tasker_engine::{Progress, RetryAdvice, Settled, StepCommand, StepState, Task
 
 use super::Harness;
 use super::check::{metadata, rows};
-use super::fixture::{Call, Scene, Started, TaskSituation, act_on_step, at, completed, failed, graph};
+use super::fixture::{AdvanceCall, Scene, Started, TaskSituation, act_on_step, at, completed, failed, graph};
 
 use TaskState as S;
 
@@ -24,9 +24,10 @@ async fn settled<H: Harness>(scene: &Scene<H>, task: &Started, progress: &Progre
 pub async fn task_whose_steps_are_all_complete_is_complete<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
-    let progress = scene.one(Call::bringing(completed(&task, &a, json!({})))).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({})))).await;
     assert_eq!(progress.settled, None);
-    let progress = scene.one(Call::bringing(completed(&task, &progress.claims[0], json!({}))).at(3)).await;
+    let progress =
+        scene.one(AdvanceCall::bringing(completed(&task, &progress.claims[0], json!({}))).at(3)).await;
     settled(&scene, &task, &progress, S::Complete).await;
     let record = scene.task(&task).await;
     assert_eq!(rows(&record.history), [(S::Pending, S::InProgress, 10), (S::InProgress, S::Complete, 20)]);
@@ -55,17 +56,17 @@ pub async fn task_errs_only_when_nothing_else_can_move<H: Harness>(scene: Scene<
     let task = scene.start("a -> x, b -> y, c").await;
     let claims = scene.claim_all(&task).await;
     let [a, b, c] = &claims[..] else { panic!("{claims:?}") };
-    let progress = scene.one(Call::bringing(failed(&task, a, RetryAdvice::Never))).await;
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, a, RetryAdvice::Never))).await;
     assert_eq!(progress.settled, None, "b and c run");
-    let progress = scene.one(Call::bringing(failed(&task, c, RetryAdvice::Default)).at(1)).await;
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, c, RetryAdvice::Default)).at(1)).await;
     assert_eq!(progress.settled, None, "b runs, c waits");
-    let progress = scene.one(Call::bringing(completed(&task, b, json!({}))).at(1).room(0)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, b, json!({}))).at(1).room(0)).await;
     assert_eq!(progress.settled, None, "y is ready, c waits");
     let y = scene.claim_at(&task, "y", 1).await;
-    let progress = scene.one(Call::bringing(completed(&task, &y, json!({}))).at(1)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &y, json!({}))).at(1)).await;
     assert_eq!(progress.settled, None, "c waits");
     let c = scene.claim_at(&task, "c", 60).await;
-    let progress = scene.one(Call::bringing(completed(&task, &c, json!({}))).at(60)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &c, json!({}))).at(60)).await;
     settled(&scene, &task, &progress, S::Error).await;
     let record = scene.task(&task).await;
     assert_eq!(rows(&record.history), [(S::Pending, S::InProgress, 10), (S::InProgress, S::Error, 20)]);
@@ -79,8 +80,8 @@ pub async fn errored_task_names_its_blocked_steps<H: Harness>(scene: Scene<H>) {
     let claims = scene.claim_all(&task).await;
     let retry = [RetryAdvice::Default, RetryAdvice::Default, RetryAdvice::Never, RetryAdvice::Never];
     let call = claims.iter().zip(retry).rev();
-    let call =
-        call.fold(Call::default(), |call, (claim, retry)| call.and_bringing(failed(&task, claim, retry)));
+    let call = call
+        .fold(AdvanceCall::default(), |call, (claim, retry)| call.and_bringing(failed(&task, claim, retry)));
     let progress = scene.one(call).await;
     settled(&scene, &task, &progress, S::Error).await;
     let row = scene.task(&task).await.current.metadata;
@@ -92,7 +93,7 @@ pub async fn task_with_a_cancelled_branch_is_complete_and_says_so<H: Harness>(sc
     let task = scene.start("a -> b, c").await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
     let c = scene.claim(&task, "c").await;
-    let progress = scene.one(Call::bringing(completed(&task, &c, json!({})))).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &c, json!({})))).await;
     settled(&scene, &task, &progress, S::Complete).await;
     assert_eq!(scene.task(&task).await.current.metadata, json!({ "cancelled_steps": 2 }));
 }
@@ -151,7 +152,7 @@ pub async fn paused_task_is_settled_only_after_it_is_resumed<H: Harness>(scene: 
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
-    let progress = scene.one(Call::bringing(completed(&task, &a, json!({}))).and_wanting(&task)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({}))).and_wanting(&task)).await;
     assert_eq!((progress.settled, progress.next_wake), (None, None));
     assert!(scene.task(&task).await.is_paused());
     scene.act(&task, TaskCommand::Resume).await;
@@ -166,7 +167,7 @@ pub async fn paused_task_errs_only_after_it_is_resumed<H: Harness>(scene: Scene<
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
-    let progress = scene.one(Call::bringing(failed(&task, &a, RetryAdvice::Never))).await;
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Never))).await;
     assert_eq!(progress.settled, None);
     scene.act(&task, TaskCommand::Resume).await;
     let progress = scene.look(&task, 2).await;
@@ -191,7 +192,7 @@ pub async fn retried_task_may_err_again<H: Harness>(scene: Scene<H>) {
     let task = scene.task_in(TaskSituation::Error).await;
     scene.act(&task, TaskCommand::Retry).await;
     let x = scene.claim(&task, "x").await;
-    let progress = scene.one(Call::bringing(failed(&task, &x, RetryAdvice::Never))).await;
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, &x, RetryAdvice::Never))).await;
     settled(&scene, &task, &progress, S::Error).await;
     assert_eq!(scene.task(&task).await.history.len(), 5);
 }
@@ -202,7 +203,7 @@ pub async fn last_two_leaves_in_one_call_settle_the_task<H: Harness>(scene: Scen
     let claims = scene.claim_all(&task).await;
     let call = claims
         .iter()
-        .fold(Call::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
+        .fold(AdvanceCall::default(), |call, claim| call.and_bringing(completed(&task, claim, json!({}))));
     let progress = scene.one(call).await;
     settled(&scene, &task, &progress, S::Complete).await;
 }
@@ -211,7 +212,7 @@ pub async fn last_two_leaves_in_one_call_settle_the_task<H: Harness>(scene: Scen
 pub async fn last_success_beside_a_permanent_failure_errs<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
-    let call = Call::bringing(failed(&task, &claims[0], RetryAdvice::Never));
+    let call = AdvanceCall::bringing(failed(&task, &claims[0], RetryAdvice::Never));
     let progress = scene.one(call.and_bringing(completed(&task, &claims[1], json!({})))).await;
     settled(&scene, &task, &progress, S::Error).await;
 }
@@ -219,7 +220,7 @@ pub async fn last_success_beside_a_permanent_failure_errs<H: Harness>(scene: Sce
 /// Several tasks of one call settle each for itself.
 pub async fn tasks_of_one_call_settle_each_for_itself<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a", 3).await;
-    let mut call = Call::default();
+    let mut call = AdvanceCall::default();
     for (place, task) in tasks.iter().enumerate() {
         let claim = scene.claim(task, "a").await;
         call = call.and_bringing(match place {
@@ -239,7 +240,7 @@ pub async fn wide_task_settles_with_its_last_outcome<H: Harness>(scene: Scene<H>
     let task = scene.start(super::fixture::Graph::wide(20)).await;
     let claims = scene.claim_all(&task).await;
     for (place, claim) in claims.iter().rev().enumerate() {
-        let progress = scene.one(Call::bringing(completed(&task, claim, json!({})))).await;
+        let progress = scene.one(AdvanceCall::bringing(completed(&task, claim, json!({})))).await;
         assert_eq!(progress.settled.is_some(), place == 19, "{place}");
     }
 }

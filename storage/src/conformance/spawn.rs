@@ -9,7 +9,7 @@ use tasker_engine::{
 };
 
 use super::Harness;
-use super::fixture::{Call, Scene, Started, completed, failed, graph, spawned};
+use super::fixture::{AdvanceCall, Scene, Started, completed, failed, graph, spawned};
 
 /// Step `a` of the task completes and asks for those steps.
 pub(super) async fn asking<H: Harness>(scene: &Scene<H>, task: &Started, steps: Vec<SpawnedStep>) -> Outcome {
@@ -65,13 +65,13 @@ pub async fn spawned_steps_are_claimed_in_the_call_that_adds_them<H: Harness>(sc
     let task = scene.start("a").await;
     let steps = vec![spawned("s", &[], &[]), spawned("t", &[], &[]), spawned("u", &["s", "t"], &[])];
     let outcome = asking(&scene, &task, steps).await;
-    let progress = scene.one(Call::bringing(outcome)).await;
+    let progress = scene.one(AdvanceCall::bringing(outcome)).await;
     let record = scene.task(&task).await;
     let ids: Vec<_> = record.steps.iter().map(|step| step.id).collect();
     let claimed: Vec<_> = progress.claims.iter().map(|claim| claim.step).collect();
     assert_eq!(claimed, ids[1..3], "u waits for both");
     assert_eq!(record.steps[3].parents, ids[..3], "the asking one, and those named");
-    assert_eq!(scene.one(Call::wanting(&task)).await.claims, []);
+    assert_eq!(scene.one(AdvanceCall::wanting(&task)).await.claims, []);
 }
 
 /// A spawned step is found by its handler in the room.
@@ -79,8 +79,9 @@ pub async fn spawned_steps_are_claimed_within_the_room<H: Harness>(scene: Scene<
     let task = scene.start("a").await;
     let steps = (0..5).map(|n| spawned(&format!("s{n}"), &[], &[])).collect();
     let outcome = asking(&scene, &task, steps).await;
-    let progress =
-        scene.one(Call::bringing(outcome).at(4).handlers(&[("s1", 1), ("s3", 1), ("s4", 1)]).room(2)).await;
+    let progress = scene
+        .one(AdvanceCall::bringing(outcome).at(4).handlers(&[("s1", 1), ("s3", 1), ("s4", 1)]).room(2))
+        .await;
     let record = scene.task(&task).await;
     let expected = [record.step("s1").expect("s1").id, record.step("s3").expect("s3").id];
     assert_eq!(progress.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(), expected);
@@ -92,14 +93,14 @@ pub async fn join_waits_for_the_steps_spawned_before_it<H: Harness>(scene: Scene
     let task = scene.start("a -> join").await;
     let outcome =
         asking(&scene, &task, vec![spawned("s", &[], &["join"]), spawned("t", &["s"], &["join"])]).await;
-    let progress = scene.one(Call::bringing(outcome)).await;
+    let progress = scene.one(AdvanceCall::bringing(outcome)).await;
     let record = scene.task(&task).await;
     let id = |name: &str| record.step(name).expect("a step").id;
     assert_eq!(record.step("join").expect("join").parents, [id("a"), id("s"), id("t")]);
     assert_eq!(progress.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(), [id("s")]);
-    let next = scene.one(Call::bringing(completed(&task, &progress.claims[0], json!({})))).await;
+    let next = scene.one(AdvanceCall::bringing(completed(&task, &progress.claims[0], json!({})))).await;
     assert_eq!(next.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(), [id("t")]);
-    let last = scene.one(Call::bringing(completed(&task, &next.claims[0], json!({})))).await;
+    let last = scene.one(AdvanceCall::bringing(completed(&task, &next.claims[0], json!({})))).await;
     assert_eq!(last.claims.iter().map(|claim| claim.step).collect::<Vec<_>>(), [id("join")]);
 }
 
@@ -108,7 +109,7 @@ pub async fn spawned_steps_may_spawn_again<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> end").await;
     let mut outcome = asking(&scene, &task, vec![spawned("s0", &[], &["end"])]).await;
     for round in 1..6 {
-        let claims = scene.one(Call::bringing(outcome)).await.claims;
+        let claims = scene.one(AdvanceCall::bringing(outcome)).await.claims;
         assert_eq!(claims.len(), 1, "round {round}");
         outcome = completed(&task, &claims[0], json!({}));
         outcome.spawned = vec![spawned(&format!("s{round}"), &[], &["end"])];
@@ -145,9 +146,9 @@ pub async fn names_that_the_task_has_add_nothing<H: Harness>(scene: Scene<H>) {
 pub async fn spawning_again_after_a_lost_reply_adds_nothing<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> join").await;
     let outcome = asking(&scene, &task, vec![spawned("s", &[], &["join"]), spawned("t", &["s"], &[])]).await;
-    let first = scene.one(Call::bringing(outcome.clone())).await;
+    let first = scene.one(AdvanceCall::bringing(outcome.clone())).await;
     let before = scene.task(&task).await;
-    let again = scene.one(Call::bringing(outcome)).await;
+    let again = scene.one(AdvanceCall::bringing(outcome)).await;
     assert_eq!(again.recorded[0].how, Recording::AlreadyRecorded);
     assert_eq!(again.claims.len(), first.claims.len());
     assert_eq!(scene.task(&task).await, before);
@@ -158,8 +159,8 @@ pub async fn spawned_step_keeps_its_own_limits<H: Harness>(scene: Scene<H>) {
     let task = scene.start(graph("a")).await;
     let step = SpawnedStep { retry_limit: 1, ..spawned("s", &[], &[]) };
     let outcome = asking(&scene, &task, vec![step]).await;
-    let claim = scene.one(Call::bringing(outcome)).await.claims.remove(0);
-    let progress = scene.one(Call::bringing(failed(&task, &claim, RetryAdvice::Default))).await;
+    let claim = scene.one(AdvanceCall::bringing(outcome)).await.claims.remove(0);
+    let progress = scene.one(AdvanceCall::bringing(failed(&task, &claim, RetryAdvice::Default))).await;
     assert_eq!(progress.settled.map(|settled| settled.state), Some(TaskState::Error));
 }
 
@@ -172,7 +173,7 @@ pub async fn spawning_before_a_settled_join_adds_the_step_all_the_same<H: Harnes
         let task = scene.start("a -> join").await;
         let outcome = asking(&scene, &task, vec![spawned("s", &[], &["join"])]).await;
         scene.act_on(&task, "join", command).await;
-        let progress = scene.one(Call::bringing(outcome)).await;
+        let progress = scene.one(AdvanceCall::bringing(outcome)).await;
         assert!(matches!(progress.recorded[0].how, Recording::Recorded(_)), "{progress:?}");
         assert_eq!(progress.claims.len(), 1, "{state}");
         assert_eq!(scene.step(&task, "join").await.current.state, state);

@@ -10,7 +10,7 @@ use tasker_engine::{RetryAdvice, StepCommand, StepState, TaskCommand, audit};
 use super::Harness;
 use super::check::metadata;
 use super::fixture::{
-    ACTOR, Call, REASON, Scene, StepSituation, TaskSituation, act_on_step, at, failed, graph,
+    ACTOR, AdvanceCall, REASON, Scene, StepSituation, TaskSituation, act_on_step, at, failed, graph,
 };
 use super::task_acts::done;
 
@@ -140,7 +140,7 @@ pub async fn acts_on_steps_of_a_paused_task_give_no_wake<H: Harness>(scene: Scen
         scene.act(&task, TaskCommand::Pause).await;
         let after = done(&scene, act_on_step(&task, task.step("x"), command.clone())).await;
         assert_eq!((after.wake, after.is_paused()), (None, true), "{command:?}");
-        assert_eq!(scene.one(Call::wanting(&task).at(9)).await.claims, [], "{command:?}");
+        assert_eq!(scene.one(AdvanceCall::wanting(&task).at(9)).await.claims, [], "{command:?}");
     }
 }
 

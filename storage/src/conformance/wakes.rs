@@ -7,7 +7,7 @@ use serde_json::json;
 use tasker_engine::{OutcomeKind, RetryAdvice, StepCommand, TaskCommand};
 
 use super::Harness;
-use super::fixture::{Call, Scene, TaskSituation, at, completed, ended, failed};
+use super::fixture::{AdvanceCall, Scene, TaskSituation, at, completed, ended, failed};
 
 /// "Of a settled or paused task the wake is gone", and it is not given back by looking.
 pub async fn settled_and_paused_tasks_have_no_wake<H: Harness>(scene: Scene<H>) {
@@ -47,7 +47,7 @@ pub async fn settling_takes_the_wake<H: Harness>(scene: Scene<H>) {
 pub async fn ready_steps_left_over_give_a_wake_due_now<H: Harness>(scene: Scene<H>) {
     for room in [0, 1] {
         let task = scene.start("a, b").await;
-        let progress = scene.one(Call::wanting(&task).at(5).room(room)).await;
+        let progress = scene.one(AdvanceCall::wanting(&task).at(5).room(room)).await;
         assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(5)), Some(at(5))), "room {room}");
     }
 }
@@ -57,7 +57,7 @@ pub async fn ready_children_left_over_give_a_wake_due_now<H: Harness>(scene: Sce
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     assert_eq!(scene.wake(&task).await, None);
-    let progress = scene.one(Call::bringing(completed(&task, &a, json!({}))).at(5).room(0)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({}))).at(5).room(0)).await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(5)), Some(at(5))));
 }
 
@@ -65,8 +65,11 @@ pub async fn ready_children_left_over_give_a_wake_due_now<H: Harness>(scene: Sce
 pub async fn every_task_with_ready_steps_left_over_is_woken_when_room_runs_out<H: Harness>(scene: Scene<H>) {
     let tasks = scene.start_many("a -> b", 3).await;
     let a = scene.claim(&tasks[1], "a").await;
-    let call =
-        Call::wanting(&tasks[0]).and_wanting(&tasks[2]).and_bringing(completed(&tasks[1], &a, json!({})));
+    let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[2]).and_bringing(completed(
+        &tasks[1],
+        &a,
+        json!({}),
+    ));
     let progress = scene.advance(call.at(5).room(1)).await;
     assert_eq!(progress.iter().map(|one| one.claims.len()).collect::<Vec<_>>(), [1, 0, 0]);
     assert_eq!(
@@ -79,7 +82,8 @@ pub async fn every_task_with_ready_steps_left_over_is_woken_when_room_runs_out<H
 pub async fn failed_step_gives_a_wake_for_its_next_attempt<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
-    let progress = scene.one(Call::bringing(failed(&task, &a, RetryAdvice::Default)).at(5).room(0)).await;
+    let progress =
+        scene.one(AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Default)).at(5).room(0)).await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(7)), Some(at(7))));
 }
 
@@ -96,8 +100,9 @@ pub async fn wakes_are_due_to_the_microsecond<H: Harness>(scene: Scene<H>) {
 pub async fn snoozed_step_gives_a_wake_for_its_end<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
-    let progress =
-        scene.one(Call::bringing(ended(&task, &a, OutcomeKind::Snooze { until: at(86_400) })).room(0)).await;
+    let progress = scene
+        .one(AdvanceCall::bringing(ended(&task, &a, OutcomeKind::Snooze { until: at(86_400) })).room(0))
+        .await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(86_400)), Some(at(86_400))));
 }
 
@@ -105,7 +110,8 @@ pub async fn snoozed_step_gives_a_wake_for_its_end<H: Harness>(scene: Scene<H>) 
 pub async fn handed_back_step_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
-    let progress = scene.one(Call::bringing(ended(&task, &a, OutcomeKind::HandBack)).at(5).room(0)).await;
+    let progress =
+        scene.one(AdvanceCall::bringing(ended(&task, &a, OutcomeKind::HandBack)).at(5).room(0)).await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(5)), Some(at(5))));
 }
 
@@ -113,7 +119,8 @@ pub async fn handed_back_step_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) 
 pub async fn blocked_step_gives_no_wake<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
-    let progress = scene.one(Call::bringing(failed(&task, &claims[0], RetryAdvice::Never)).at(5)).await;
+    let progress =
+        scene.one(AdvanceCall::bringing(failed(&task, &claims[0], RetryAdvice::Never)).at(5)).await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (None, None), "b runs, and moves it");
 }
 
@@ -122,7 +129,7 @@ pub async fn earliest_of_several_reasons_counts<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
-    let call = Call::bringing(after(&claims[0], 30)).and_bringing(after(&claims[1], 20));
+    let call = AdvanceCall::bringing(after(&claims[0], 30)).and_bringing(after(&claims[1], 20));
     let call = call.and_bringing(after(&claims[2], 40));
     assert_eq!(scene.one(call).await.next_wake, Some(at(20)));
     assert_eq!(scene.wake(&task).await, Some(at(20)));
@@ -132,14 +139,14 @@ pub async fn earliest_of_several_reasons_counts<H: Harness>(scene: Scene<H>) {
 pub async fn ready_step_left_over_is_earlier_than_a_failed_one<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
-    let call = Call::bringing(failed(&task, &a, RetryAdvice::Default)).and_wanting(&task);
+    let call = AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Default)).and_wanting(&task);
     assert_eq!(scene.one(call.at(5).room(0)).await.next_wake, Some(at(5)));
 }
 
 /// "A wanted task without either has no wake left": it only waits for what runs.
 pub async fn wanted_task_that_only_waits_for_running_steps_has_no_wake_left<H: Harness>(scene: Scene<H>) {
     let task = scene.start("a -> b").await;
-    let progress = scene.one(Call::wanting(&task).at(1)).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(1)).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, None));
     assert_eq!(scene.wake(&task).await, None);
     assert_eq!(scene.look(&task, 2).await.next_wake, None);
@@ -152,9 +159,9 @@ pub async fn wanted_task_in_back_off_has_a_wake_for_its_end<H: Harness>(scene: S
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
     scene.record(after(&claims[0], 100)).await;
     scene.record(after(&claims[1], 50)).await;
-    let progress = scene.one(Call::wanting(&task).at(10)).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(10)).await;
     assert_eq!((progress.claims.len(), scene.wake(&task).await), (0, Some(at(50))));
-    let progress = scene.one(Call::wanting(&task).at(50)).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).at(50)).await;
     assert_eq!((progress.claims.len(), scene.wake(&task).await), (1, Some(at(100))));
 }
 
@@ -166,7 +173,7 @@ pub async fn unwanted_task_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
     let told = [(&claims[0], 30, Some(30)), (&claims[1], 50, None), (&claims[2], 10, Some(10))];
     let mut due = None;
     for (claim, wait, written) in told {
-        let progress = scene.one(Call::bringing(after(claim, wait)).room(0)).await;
+        let progress = scene.one(AdvanceCall::bringing(after(claim, wait)).room(0)).await;
         assert_eq!(progress.next_wake, written.map(at), "only a wake that is written is told");
         due = progress.next_wake.or(due);
         assert_eq!(scene.wake(&task).await, due, "after a wait of {wait} s");
@@ -179,7 +186,7 @@ pub async fn unwanted_task_keeps_its_wake_when_nothing_new_waits<H: Harness>(sce
     let claims = scene.claim_all(&task).await;
     scene.record(failed(&task, &claims[1], RetryAdvice::After(Duration::from_secs(30)))).await;
     let before = scene.task(&task).await.wake;
-    let progress = scene.one(Call::bringing(completed(&task, &claims[0], json!({}))).at(5)).await;
+    let progress = scene.one(AdvanceCall::bringing(completed(&task, &claims[0], json!({}))).at(5)).await;
     assert_eq!(progress.claims.len(), 1);
     assert_eq!(scene.task(&task).await.wake, before);
 }
@@ -234,12 +241,12 @@ pub async fn outcomes_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>)
         ended(&task, &claims[3], OutcomeKind::Snooze { until: at(60) }),
     ];
     for outcome in outcomes {
-        let progress = scene.one(Call::bringing(outcome).at(1)).await;
+        let progress = scene.one(AdvanceCall::bringing(outcome).at(1)).await;
         assert_eq!((progress.claims, progress.next_wake, progress.settled), (vec![], None, None));
         assert_eq!(scene.wake(&task).await, None);
     }
     scene.act(&task, TaskCommand::Resume).await;
-    let claims = scene.one(Call::wanting(&task).at(60)).await.claims;
+    let claims = scene.one(AdvanceCall::wanting(&task).at(60)).await.claims;
     assert_eq!(claims.len(), 4, "the child, and what failed, was handed back and slept");
 }
 
@@ -248,7 +255,7 @@ pub async fn step_snoozed_until_a_moment_ago_gives_a_wake_due_now<H: Harness>(sc
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let outcome = ended(&task, &a, OutcomeKind::Snooze { until: at(3) });
-    let progress = scene.one(Call::bringing(outcome).at(5).room(0)).await;
+    let progress = scene.one(AdvanceCall::bringing(outcome).at(5).room(0)).await;
     assert_eq!((progress.next_wake, scene.wake(&task).await), (Some(at(5)), Some(at(5))));
     assert_eq!(scene.claim_at(&task, "a", 5).await.attempt, 1);
 }
