@@ -122,6 +122,7 @@ impl<T: EngineTypes> RunLoop<T> {
             } else if self.care_at.is_some_and(|at| at <= self.shared.clock.now()) {
                 self.take_care().await;
             } else if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
+                self.gather().await;
                 self.advance().await;
             } else if self.ask_at.is_some_and(|at| at <= self.shared.clock.now()) && self.room() > 0 {
                 self.ask_for_due().await;
@@ -132,6 +133,14 @@ impl<T: EngineTypes> RunLoop<T> {
                 }
                 self.wait().await;
             }
+        }
+    }
+
+    /// Lets handlers that are ready to end do so first, if there are any: their outcomes go out in the same call.
+    async fn gather(&mut self) {
+        if self.running.len() > self.finished.len() {
+            tokio::task::yield_now().await;
+            self.read_messages();
         }
     }
 
