@@ -16,7 +16,7 @@ use crate::handler::Spawning;
 use crate::inbox::Finished;
 use crate::{
     Call, Claim, Clock, Definition, Outcome, OutcomeKind, PANIC, Retry, RetryAdvice, SpawnedStep, StepError,
-    StepResult, TIMEOUT, TaskId, payload,
+    StepName, StepResult, TIMEOUT, TaskId, payload,
 };
 
 /// Everything that turns the result of a handler into an outcome.
@@ -35,13 +35,14 @@ impl Attempt {
     /// Runs the handler to its end. Never panics, whatever the handler does.
     pub(crate) async fn run(self, call: Call) -> Finished {
         let begun = self.clock.now();
+        let name = call.name().clone();
         let result = match self.bound.timeout {
             None => guarded(&self.bound, call).await,
             Some(timeout) => self.within(timeout, guarded(&self.bound, call)).await,
         };
         let duration = self.clock.now().since(begun);
         let (kind, spawned) = match result {
-            Ok(output) => (OutcomeKind::Completed(Arc::new(output)), self.spawned_steps()),
+            Ok(output) => (OutcomeKind::Completed(Arc::new(output)), self.spawned_steps(&name)),
             Err(error) => (self.failed(&error), vec![]),
         };
         let bytes = match &kind {
@@ -89,12 +90,13 @@ impl Attempt {
         OutcomeKind::Failed { error: error.report(), retry }
     }
 
-    fn spawned_steps(&self) -> Vec<SpawnedStep> {
+    fn spawned_steps(&self, own: &StepName) -> Vec<SpawnedStep> {
         let requests =
             std::mem::take(&mut *self.spawned.lock().expect("nothing panics while it adds a step"));
         let steps = requests.into_iter().map(|request| {
             let policy = request.entry.policy;
-            let joins = self.definition.joins_of(request.entry.handler).cloned();
+            // A step that takes what it spawns more of has had its share.
+            let joins = self.definition.joins_of(&request.entry).into_iter().filter(|join| join != own);
             SpawnedStep {
                 name: request.name,
                 handler: request.entry.name,

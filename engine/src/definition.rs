@@ -92,16 +92,20 @@ impl Definition {
         self.inner.spawns.get(handler)
     }
 
-    /// The steps that wait for everything spawned with that handler.
-    pub(crate) fn joins_of(&self, handler: Option<TypeKey>) -> impl Iterator<Item = &StepName> {
-        let takes = move |step: &BoundStep| {
+    /// The steps that wait for a spawned one: they take all outputs of its handler, or of what it may spawn in turn.
+    pub(crate) fn joins_of(&self, spawned: &Entry) -> Vec<StepName> {
+        let handlers: Vec<_> = spawned
+            .handler
+            .into_iter()
+            .chain(spawnable_from(spawned).iter().filter_map(|entry| entry.handler))
+            .map(InputKey::Handler)
+            .collect();
+        let takes = |step: &BoundStep| {
             let mut needs = step.entry.needs.inputs.iter();
-            needs.any(|need| {
-                need.arity == Arity::Many && handler.is_some_and(|key| need.key == InputKey::Handler(key))
-            })
+            needs.any(|need| need.arity == Arity::Many && handlers.contains(&need.key))
         };
         let steps = self.inner.steps.iter().zip(self.inner.bound.steps());
-        steps.filter(move |(bound, _)| takes(bound)).map(|(_, step)| &step.name)
+        steps.filter(|(bound, _)| takes(bound)).map(|(_, step)| step.name.clone()).collect()
     }
 
     /// Whether every step can read what it takes of a context.
@@ -399,7 +403,7 @@ fn bind(
     let parts = parts
         .flat_map(|(step, entry)| entry.needs.context.iter().map(|fits| (Some(step.name.clone()), *fits)));
     let context = context.into_iter().map(|(_, fits)| (None, fits)).chain(parts).collect();
-    let spawns = found.iter().flatten().flat_map(|entry| entry.needs.spawns.iter().map(|entry| entry()));
+    let spawns = found.iter().flatten().flat_map(spawnable_from);
     let spawns = spawns.map(|entry| (entry.name.clone(), entry)).collect();
     let steps =
         found.into_iter().flatten().zip(handlers.into_iter().flatten()).zip(inputs).zip(bound.steps());
@@ -476,6 +480,20 @@ fn infer_edges(
     bound
 }
 
+/// The handlers of all steps that may come of one that this handler runs: those that it spawns, and what they spawn.
+fn spawnable_from(entry: &Entry) -> Vec<Entry> {
+    let mut found: Vec<Entry> = vec![];
+    let mut open = entry.needs.spawns.clone();
+    while let Some(next) = open.pop() {
+        let next = next();
+        if !found.iter().any(|other| other.name == next.name && other.handler == next.handler) {
+            open.extend(next.needs.spawns.iter().cloned());
+            found.push(next);
+        }
+    }
+    found
+}
+
 /// Who yields what.
 struct Producers {
     by_key: HashMap<InputKey, Vec<usize>>,
@@ -493,7 +511,7 @@ impl Producers {
             for key in keys {
                 by_key.entry(key).or_default().push(place);
             }
-            for spawned in entry.needs.spawns.iter().filter_map(|spawned| spawned().handler) {
+            for spawned in spawnable_from(entry).iter().filter_map(|spawned| spawned.handler) {
                 spawners.entry(spawned).or_default().push(place);
             }
         }

@@ -304,9 +304,9 @@ impl fmt::Debug for Entry {
 /// Anything that can stand in [`DefinitionBuilder::step`](crate::DefinitionBuilder::step).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run a step with its value as the configuration",
-    label = "not a handler whose value is its configuration",
-    note = "give a step that implements `Step` and `serde::Serialize`, whose fields become the `handler_config`; `.handler::<{Self}>(name)` adds one with the defaults of its configuration",
-    note = "or give a `handler_fn(…)`, an `Arc<dyn DynHandler>`, an `Entry`"
+    label = "not a handler that can be written as JSON",
+    note = "write `#[derive(serde::Serialize)]` on `{Self}`: its fields become the step's `handler_config`",
+    note = "without a value, `.handler::<{Self}>(name)` and `steps({Self})` use the defaults of its fields"
 )]
 pub trait IntoHandler {
     /// The handler, and its configuration.

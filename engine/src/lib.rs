@@ -40,8 +40,8 @@ pub use error::{
 };
 pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents};
 pub use face::{
-    Argument, Config, Context, Input, LinkedWorkflow, Lists, Output, Outputs, Part, Payload, Readable, Spawn,
-    State, Step, StepContext, Workflow,
+    AnyContext, Argument, Config, Context, Input, LinkedWorkflow, Lists, Output, Outputs, Part, Payload,
+    Readable, Spawn, State, Step, StepContext, Workflow,
 };
 pub use handler::{
     Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,

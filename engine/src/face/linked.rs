@@ -25,10 +25,10 @@ impl fmt::Debug for LinkedHandler {
 ///
 /// #[derive(Workflow)]
 /// #[workflow(namespace = "shop", context = serde_json::Value, steps(PriceCart))]
-/// struct Checkout;
+/// struct MailOrder;
 ///
-/// let found = LinkedWorkflow::all().find(|linked| linked.type_name == "Checkout").expect("it is linked");
-/// assert_eq!((found.definition)()?.full_name(), "shop/checkout 0.1.0");
+/// let found = LinkedWorkflow::all().find(|linked| linked.type_name == "MailOrder").expect("it is linked");
+/// assert_eq!((found.definition)()?.full_name(), "shop/mail_order 0.1.0");
 /// # Ok::<(), tasker::BuildErrors>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

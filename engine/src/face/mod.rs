@@ -10,6 +10,7 @@ mod graph;
 mod linked;
 mod result;
 mod step;
+mod step_context;
 mod workflow;
 
 pub use argument::{
@@ -21,8 +22,6 @@ pub use graph::{
 };
 pub use linked::{LinkedHandler, LinkedWorkflow};
 pub use result::IntoStepResult;
-pub use step::{
-    Declared, DependsOn, DependsOnAll, MayDependOn, Spawns, StandsIn, Step, StepContext, Taken, Takes,
-    TakesOn, Uses, arguments, config_of, sendable,
-};
+pub use step::{Declared, StandsIn, Step, Taken, Takes, TakesOn, arguments, config_of, sendable};
+pub use step_context::{DependsOn, DependsOnAll, MayDependOn, Spawns, StepContext, Uses};
 pub use workflow::{Lists, Once, OnlyOnce, Several, StepAt, Workflow, listed, listed_value, node_at};

@@ -179,14 +179,15 @@ impl<T: EngineTypes> Engine<T> {
     ///
     /// ```
     /// use tasker::prelude::*;
-    /// # #[step] async fn double(number: Context<u64>) -> StepResult<u64> { Ok(*number * 2) }
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Sum { number: u64 }
+    /// # #[step] async fn double(sum: Context<Sum>) -> StepResult<u64> { Ok(sum.number * 2) }
     ///
     /// #[derive(Workflow)]
-    /// #[workflow(context = u64, steps(Double))]
+    /// #[workflow(context = Sum, steps(Double))]
     /// struct Sums;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///
-    /// let task = Engine::in_memory().start::<Sums>(21).await?;
+    /// let task = Engine::in_memory().start::<Sums>(Sum { number: 21 }).await?;
     /// assert_eq!(task.finished().await?.output::<Double>()?, 42);
     /// # Ok(()) }
     /// ```
@@ -229,13 +230,14 @@ impl<W> Report<W> {
     ///
     /// ```
     /// # use tasker::prelude::*;
-    /// # #[step] async fn double(number: Context<u64>) -> StepResult<u64> { Ok(*number * 2) }
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Sum { number: u64 }
+    /// # #[step] async fn double(sum: Context<Sum>) -> StepResult<u64> { Ok(sum.number * 2) }
     /// #[derive(Workflow)]
-    /// #[workflow(context = u64, steps(Double, again = Double))]
+    /// #[workflow(context = Sum, steps(Double, again = Double))]
     /// struct Sums;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///
-    /// let report = Engine::in_memory().start::<Sums>(21).await?.finished().await?;
+    /// let report = Engine::in_memory().start::<Sums>(Sum { number: 21 }).await?.finished().await?;
     /// assert_eq!(report.output_at::<Double>("again")?, 42);
     /// # Ok(()) }
     /// ```
