@@ -6,6 +6,7 @@ use quote::{ToTokens, quote};
 use syn::{DeriveInput, Error, ItemFn, ItemImpl};
 
 use crate::expand;
+use crate::facade::Private;
 use crate::validate::{Handler, Unsound};
 
 /// Refusals, reported together.
@@ -132,19 +133,19 @@ fn never() -> TokenStream {
 }
 
 /// A workflow without a context: it works on any JSON.
-pub(crate) fn workflow(item: &DeriveInput) -> TokenStream {
-    let ident = &item.ident;
+pub(crate) fn workflow(item: &DeriveInput, private: &Private) -> TokenStream {
+    let (ident, never) = (&item.ident, never());
     let (parameters, arguments, conditions) = item.generics.split_for_impl();
     quote! {
         const _: () = {
             #[automatically_derived]
-            impl #parameters ::tasker::Workflow for #ident #arguments #conditions {
-                type Context = ::tasker::__private::Value;
-                const NAMESPACE: &'static str = "";
-                const NAME: &'static str = "";
-                const VERSION: &'static str = "";
-                fn builder() -> ::tasker::__private::DefinitionBuilder {
-                    ::core::unreachable!("the workflow was refused while compiling")
+            impl #parameters #private::Workflow for #ident #arguments #conditions {
+                type Context = #private::Value;
+                const NAMESPACE: &'static ::core::primitive::str = "";
+                const NAME: &'static ::core::primitive::str = "";
+                const VERSION: &'static ::core::primitive::str = "";
+                fn builder() -> #private::DefinitionBuilder {
+                    #never
                 }
             }
         };

@@ -3,13 +3,13 @@
 //! Use them through the facade crate `tasker`, which re-exports them beside the traits that they implement.
 
 mod expand;
+mod expanded;
 mod facade;
 mod fallback;
 mod parse;
 mod validate;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a step of an async function, or of an `impl` block with an async method `process`.
 ///
@@ -70,20 +70,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// Functions cannot be generic; `impl` blocks can, and are then registered with `Handlers::with`.
 #[proc_macro_attribute]
 pub fn step(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = parse_macro_input!(options as parse::StepOptions);
-    let item = proc_macro2::TokenStream::from(item);
-    match syn::parse2(item.clone()) {
-        Ok(parse::StepItem::Function(function)) => match validate::function(options, &function) {
-            Ok((step, refused)) => fallback::with(expand::function(&function, &step), &refused),
-            Err(unsound) => fallback::function(&function, &unsound),
-        },
-        Ok(parse::StepItem::Impl(block)) => match validate::block(options, &block) {
-            Ok((step, refused)) => fallback::with(expand::block(&block, &step), &refused),
-            Err(unsound) => fallback::block(&block, &unsound),
-        },
-        Err(error) => fallback::beside(&item, &error),
-    }
-    .into()
+    expanded::step(options.into(), item.into()).into()
 }
 
 /// Declares a type as a step handler, whose `impl Step` you write yourself: for the hooks, and for generic handlers.
@@ -122,10 +109,7 @@ pub fn step(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_derive(StepHandler, attributes(step))]
 pub fn step_handler(item: TokenStream) -> TokenStream {
-    let item = parse_macro_input!(item as DeriveInput);
-    let (options, mut refused) = parse::attributes::<parse::StepOptions>(&item.attrs, "step");
-    let step = validate::handler(options, &item, &mut refused);
-    fallback::with(expand::handler(&item, &step), &refused).into()
+    expanded::derived(item.into(), expanded::step_handler).into()
 }
 
 /// Makes a workflow of a type: its steps, checked by the compiler.
@@ -184,13 +168,7 @@ pub fn step_handler(item: TokenStream) -> TokenStream {
 /// several steps yield what it takes, `after` says which is meant.
 #[proc_macro_derive(Workflow, attributes(workflow))]
 pub fn workflow(item: TokenStream) -> TokenStream {
-    let item = parse_macro_input!(item as DeriveInput);
-    let (options, mut refused) = parse::attributes::<parse::WorkflowOptions>(&item.attrs, "workflow");
-    let expanded = match validate::workflow(options, &item, &mut refused) {
-        Some(workflow) => expand::workflow(&item, &workflow),
-        None => fallback::workflow(&item),
-    };
-    fallback::with(expanded, &refused).into()
+    expanded::derived(item.into(), expanded::workflow).into()
 }
 
 /// Implements `tasker::Fail` for an error type: says of each variant whether the step may be tried again.
@@ -240,8 +218,5 @@ pub fn workflow(item: TokenStream) -> TokenStream {
 /// `RetryAfter` in the chain of sources decides, as it does for `?`.
 #[proc_macro_derive(Fail, attributes(fail))]
 pub fn fail(item: TokenStream) -> TokenStream {
-    let item = parse_macro_input!(item as DeriveInput);
-    let mut refused = fallback::Refused::default();
-    let fail = validate::fail(&item, &mut refused);
-    fallback::with(expand::fail(&item, &fail), &refused).into()
+    expanded::derived(item.into(), expanded::fail).into()
 }

@@ -46,12 +46,12 @@ fn written(path: &Path) -> String {
     path.to_token_stream().to_string().replace(' ', "")
 }
 
-/// `#[derive(Workflow)]`; `None` when there is nothing to check its steps against.
+/// `#[derive(Workflow)]`; only where the facade is when there is nothing to check its steps against.
 pub(crate) fn workflow(
     options: WorkflowOptions,
     item: &DeriveInput,
     refused: &mut Refused,
-) -> Option<Workflow> {
+) -> Result<Workflow, Private> {
     for (literal, max) in [(&options.namespace, 64), (&options.name, 64), (&options.description, 255)] {
         if let Some(literal) = literal {
             text(literal, max, refused);
@@ -65,10 +65,10 @@ pub(crate) fn workflow(
     let steps = steps(options.steps, refused);
     let Some(context) = options.context else {
         refused.fatal(&item.ident, "say what the workflow works on: `#[workflow(context = Order, …)]`");
-        return None;
+        return Err(Private::under(options.facade.as_ref()));
     };
     let or = |literal: Option<LitStr>, default: String| literal.map_or(default, |literal| literal.value());
-    Some(Workflow {
+    Ok(Workflow {
         private: Private::under(options.facade.as_ref()),
         namespace: or(options.namespace, "default".to_owned()),
         name: or(options.name, item.ident.unraw().to_string().to_snake_case()),
@@ -88,44 +88,48 @@ fn is_version(text: &str) -> bool {
 }
 
 fn steps(listed: Vec<Listed>, refused: &mut Refused) -> Vec<WorkflowStep> {
-    let known: Vec<_> = listed.iter().map(|step| (step.name.as_ref(), &step.handler)).collect();
-    let known: Vec<(Option<String>, Path)> =
-        known.into_iter().map(|(name, path)| (name.map(|name| name.text.clone()), path.clone())).collect();
-    for step in &listed {
-        if let Some(name) = &step.name
-            && (name.text.trim().is_empty() || name.text.chars().count() > 128)
-        {
-            refused.at_span(name.span, "a step's name has between 1 and 128 characters");
-        }
+    let (mut steps, references): (Vec<_>, Vec<_>) = listed
+        .into_iter()
+        .map(|Listed { name, handler, fields, after }| {
+            if let Some(name) = name.as_ref().filter(|name| !fits(&name.text)) {
+                refused.at_span(name.span, "a step's name has between 1 and 128 characters");
+            }
+            let name = name.map(|name| name.text);
+            (WorkflowStep { name, handler, fields, after: vec![] }, after)
+        })
+        .unzip();
+    let places = |after: Vec<StepRef>| after.iter().filter_map(|step| place(step, &steps, refused)).collect();
+    let after: Vec<Vec<usize>> = references.into_iter().map(places).collect();
+    for (step, after) in steps.iter_mut().zip(after) {
+        step.after = after;
     }
-    let steps = listed.into_iter().map(|step| WorkflowStep {
-        name: step.name.map(|name| name.text),
-        handler: step.handler,
-        fields: step.fields,
-        after: step.after.iter().filter_map(|reference| place(reference, &known, refused)).collect(),
-    });
-    steps.collect()
+    steps
+}
+
+fn fits(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= 128
 }
 
 /// The place of a step that `after` names: by its own name, or by its handler where that runs no other.
-fn place(reference: &StepRef, known: &[(Option<String>, Path)], refused: &mut Refused) -> Option<usize> {
+fn place(reference: &StepRef, steps: &[WorkflowStep], refused: &mut Refused) -> Option<usize> {
     let (named, span) = match reference {
         StepRef::Name(name) => (name.value(), name.span()),
         StepRef::Path(path) => (written(path), path.span()),
     };
-    let by_name = known.iter().position(|(name, _)| name.as_ref() == Some(&named));
-    let by_handler = || known.iter().enumerate().filter(|(_, (_, handler))| written(handler) == named);
-    if let Some(place) = by_name.or_else(|| by_handler().next().map(|(place, _)| place)) {
-        if by_name.is_none() && by_handler().count() > 1 {
-            refused.at_span(
-                span,
-                format!("`{named}` runs several steps of this workflow; write the name of one"),
-            );
+    let by_name = steps.iter().position(|step| step.name.as_ref() == Some(&named));
+    let by_handler = (0..steps.len()).filter(|place| written(&steps[*place].handler) == named);
+    match (by_name, &by_handler.collect::<Vec<_>>()[..]) {
+        (Some(place), _) => Some(place),
+        (None, [place]) => Some(*place),
+        (None, [first, ..]) => {
+            let text = format!("`{named}` runs several steps of this workflow; write the name of one");
+            refused.at_span(span, text);
+            Some(*first)
         }
-        return Some(place);
+        (None, []) => {
+            let all = steps.iter().map(|step| format!("`{}`", step.says())).collect::<Vec<_>>().join(", ");
+            refused.at_span(span, format!("`{named}` is not a step of this workflow; there are {all}"));
+            None
+        }
     }
-    let says = |(name, handler): &(Option<String>, Path)| name.clone().unwrap_or_else(|| written(handler));
-    let all = known.iter().map(|step| format!("`{}`", says(step))).collect::<Vec<_>>().join(", ");
-    refused.at_span(span, format!("`{named}` is not a step of this workflow; there are {all}"));
-    None
 }
