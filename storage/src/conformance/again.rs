@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 use tasker_engine::{Claim, OutcomeKind, ParentResult, Progress, Recording, RetryAdvice, TaskCommand, Token};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, at, completed, ended, failed, graph};
 
 /// Every kind of outcome is known again under its token, whatever became of it.
-pub async fn every_recorded_outcome_is_already_recorded_when_sent_again<H: Harness>(scene: Scene<H>) {
+pub async fn every_recorded_outcome_is_already_recorded_when_sent_again(scene: Scene) {
     let until = at(90);
     let task = scene.start(graph("a, b, c, d, e, other").limit("b", 1)).await;
     let claim = async |name| scene.claim(&task, name).await;
@@ -35,7 +34,7 @@ pub async fn every_recorded_outcome_is_already_recorded_when_sent_again<H: Harne
 }
 
 /// Also when the step has long gone on.
-pub async fn first_failure_is_known_again_after_a_second_attempt<H: Harness>(scene: Scene<H>) {
+pub async fn first_failure_is_known_again_after_a_second_attempt(scene: Scene) {
     let task = scene.start("a -> b").await;
     let first = failed(&task, &scene.claim(&task, "a").await, RetryAdvice::Default);
     scene.record(first.clone()).await;
@@ -46,7 +45,7 @@ pub async fn first_failure_is_known_again_after_a_second_attempt<H: Harness>(sce
 }
 
 /// A reply was lost: the same call, made again, tells the same claims, this time with all their parents.
-pub async fn advance_sent_again_tells_its_claims_again<H: Harness>(scene: Scene<H>) {
+pub async fn advance_sent_again_tells_its_claims_again(scene: Scene) {
     let task = scene.start("a -> c, b -> c, a -> d").await;
     let claims = scene.claim_all(&task).await;
     scene.record(completed(&task, &claims[0], json!("of a"))).await;
@@ -65,7 +64,7 @@ pub async fn advance_sent_again_tells_its_claims_again<H: Harness>(scene: Scene<
 }
 
 /// Claims are told again whatever room there is: they were made before.
-pub async fn claims_are_told_again_without_room<H: Harness>(scene: Scene<H>) {
+pub async fn claims_are_told_again_without_room(scene: Scene) {
     let task = scene.start("a -> b, a -> c").await;
     let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await;
@@ -75,7 +74,7 @@ pub async fn claims_are_told_again_without_room<H: Harness>(scene: Scene<H>) {
 }
 
 /// Another worker's claims are its own.
-pub async fn claims_of_another_worker_are_not_told<H: Harness>(scene: Scene<H>) {
+pub async fn claims_of_another_worker_are_not_told(scene: Scene) {
     let task = scene.start("a -> b, a -> c").await;
     let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let mine = scene.one(call.clone().room(1)).await;
@@ -87,7 +86,7 @@ pub async fn claims_of_another_worker_are_not_told<H: Harness>(scene: Scene<H>) 
 }
 
 /// Claims that the call itself brings outcomes of are not told again: the worker has them.
-pub async fn claims_whose_outcomes_the_call_brings_are_not_told_again<H: Harness>(scene: Scene<H>) {
+pub async fn claims_whose_outcomes_the_call_brings_are_not_told_again(scene: Scene) {
     let task = scene.start("a -> b, a -> c").await;
     let old = completed(&task, &scene.claim(&task, "a").await, json!({}));
     let claims = scene.one(AdvanceCall::bringing(old.clone())).await.claims;
@@ -99,7 +98,7 @@ pub async fn claims_whose_outcomes_the_call_brings_are_not_told_again<H: Harness
 }
 
 /// Claims of other tasks are not told: the answer of a task is about that task.
-pub async fn claims_of_other_tasks_are_not_told<H: Harness>(scene: Scene<H>) {
+pub async fn claims_of_other_tasks_are_not_told(scene: Scene) {
     let (one, two) = (scene.start("a").await, scene.start("a").await);
     let outcome = completed(&one, &scene.claim(&one, "a").await, json!({}));
     scene.claim(&two, "a").await;
@@ -109,7 +108,7 @@ pub async fn claims_of_other_tasks_are_not_told<H: Harness>(scene: Scene<H>) {
 }
 
 /// A claim that was told again counts as any other: its outcome is recorded once.
-pub async fn claim_told_again_is_the_same_claim<H: Harness>(scene: Scene<H>) {
+pub async fn claim_told_again_is_the_same_claim(scene: Scene) {
     let task = scene.start("a -> b").await;
     let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await.claims.remove(0);
@@ -121,7 +120,7 @@ pub async fn claim_told_again_is_the_same_claim<H: Harness>(scene: Scene<H>) {
 }
 
 /// What follows an `AlreadyRecorded` that is new is claimed as usual, beside what is told again, ascending by step.
-pub async fn new_claims_stand_beside_those_told_again<H: Harness>(scene: Scene<H>) {
+pub async fn new_claims_stand_beside_those_told_again(scene: Scene) {
     let task = scene.start("a -> b, a -> c, a -> d").await;
     let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone().handlers(&[("c", 1)])).await;
@@ -132,7 +131,7 @@ pub async fn new_claims_stand_beside_those_told_again<H: Harness>(scene: Scene<H
 }
 
 /// Told again also while the task is paused: what runs is recorded.
-pub async fn claims_of_a_paused_task_are_told_again<H: Harness>(scene: Scene<H>) {
+pub async fn claims_of_a_paused_task_are_told_again(scene: Scene) {
     let task = scene.start("a -> b").await;
     let call = AdvanceCall::bringing(completed(&task, &scene.claim(&task, "a").await, json!({})));
     let first = scene.one(call.clone()).await;

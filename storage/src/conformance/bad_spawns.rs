@@ -4,12 +4,11 @@
 use serde_json::json;
 use tasker_engine::{NOT_RECORDABLE, Recording, RetryAdvice, SpawnedStep, StepCommand, StepState};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, completed, failed, spawned};
 use super::spawn::asking;
 
 /// Only completed outcomes add: a stale one adds nothing.
-pub async fn stale_outcome_spawns_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn stale_outcome_spawns_nothing(scene: Scene) {
     let task = scene.start("a -> b, c").await;
     let outcome = asking(&scene, &task, vec![spawned("s", &[], &[])]).await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
@@ -19,7 +18,7 @@ pub async fn stale_outcome_spawns_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// What cannot be added makes the whole outcome unrecordable: the step fails for good, and nothing is added.
-async fn is_not_recordable<H: Harness>(scene: &Scene<H>, what: &str, steps: Vec<SpawnedStep>) {
+async fn is_not_recordable(scene: &Scene, what: &str, steps: Vec<SpawnedStep>) {
     let task = scene.start("z -> a, a -> join, a -> second, join -> last, other").await;
     scene.complete(&task, "z", json!({})).await;
     let outcome = asking(scene, &task, steps).await;
@@ -39,7 +38,7 @@ async fn is_not_recordable<H: Harness>(scene: &Scene<H>, what: &str, steps: Vec<
 }
 
 /// Steps before which nothing can be added: unknown ones, and those that do not wait for the asking one.
-pub async fn spawning_before_a_step_that_does_not_wait_is_not_recordable<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_before_a_step_that_does_not_wait_is_not_recordable(scene: Scene) {
     for (what, before) in [
         ("unknown", "nobody"),
         ("a root", "other"),
@@ -53,7 +52,7 @@ pub async fn spawning_before_a_step_that_does_not_wait_is_not_recordable<H: Harn
 }
 
 /// Steps after which nothing can be added: only those spawned earlier in the same outcome may be named.
-pub async fn spawning_after_a_step_not_spawned_earlier_is_not_recordable<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_after_a_step_not_spawned_earlier_is_not_recordable(scene: Scene) {
     for (what, after) in
         [("unknown", "nobody"), ("a step of the template", "z"), ("itself", "s"), ("a later one", "t")]
     {
@@ -62,7 +61,7 @@ pub async fn spawning_after_a_step_not_spawned_earlier_is_not_recordable<H: Harn
 }
 
 /// Within one outcome a name is given once.
-pub async fn spawning_one_name_twice_is_not_recordable<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_one_name_twice_is_not_recordable(scene: Scene) {
     is_not_recordable(
         &scene,
         "twins",
@@ -72,7 +71,7 @@ pub async fn spawning_one_name_twice_is_not_recordable<H: Harness>(scene: Scene<
 }
 
 /// Names that no column can hold.
-pub async fn spawning_under_a_bad_name_is_not_recordable<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_under_a_bad_name_is_not_recordable(scene: Scene) {
     for (what, name) in [("a NUL", "s\0".to_owned()), ("too long", "ü".repeat(129)), ("blank", " ".into())] {
         is_not_recordable(&scene, what, vec![spawned(&name, &[], &[])]).await;
     }
@@ -84,7 +83,7 @@ pub async fn spawning_under_a_bad_name_is_not_recordable<H: Harness>(scene: Scen
 }
 
 /// One bad spawn does not stop the other outcomes of the call, nor their spawns.
-pub async fn bad_spawn_does_not_stop_the_others<H: Harness>(scene: Scene<H>) {
+pub async fn bad_spawn_does_not_stop_the_others(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let mut outcomes: Vec<_> = claims.iter().map(|claim| completed(&task, claim, json!({}))).collect();
@@ -103,7 +102,7 @@ pub async fn bad_spawn_does_not_stop_the_others<H: Harness>(scene: Scene<H>) {
 }
 
 /// Only a completed outcome adds steps.
-pub async fn failed_outcome_spawns_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn failed_outcome_spawns_nothing(scene: Scene) {
     let task = scene.start("a").await;
     let mut outcome = failed(&task, &scene.claim(&task, "a").await, RetryAdvice::Default);
     outcome.spawned = vec![spawned("s", &[], &[])];
@@ -112,7 +111,7 @@ pub async fn failed_outcome_spawns_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// A step that could never run.
-pub async fn spawning_a_step_without_attempts_is_not_recordable<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_a_step_without_attempts_is_not_recordable(scene: Scene) {
     let step = SpawnedStep { retry_limit: 0, ..spawned("s", &[], &[]) };
     is_not_recordable(&scene, "no attempts", vec![spawned("t", &[], &[]), step]).await;
 }

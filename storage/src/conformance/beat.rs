@@ -5,12 +5,11 @@ use tasker_engine::{
     Beat, OutcomeKind, Recording, StepCommand, StepState, Storage as _, StorageError, TaskCommand, Token,
 };
 
-use super::Harness;
 use super::check::rows;
 use super::fixture::{Scene, at, completed, ended, worker};
 
 /// What it names it keeps.
-pub async fn claims_that_a_worker_holds_stay_its_own<H: Harness>(scene: Scene<H>) {
+pub async fn claims_that_a_worker_holds_stay_its_own(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claims_by(&task, 1, 9, 0).await;
     let before = scene.task(&task).await;
@@ -20,7 +19,7 @@ pub async fn claims_that_a_worker_holds_stay_its_own<H: Harness>(scene: Scene<H>
 }
 
 /// What it does not name, and was claimed before, is handed back.
-pub async fn claims_that_a_worker_does_not_name_are_handed_back<H: Harness>(scene: Scene<H>) {
+pub async fn claims_that_a_worker_does_not_name_are_handed_back(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claims_by(&task, 1, 9, 0).await;
     assert_eq!(scene.beat(1, &[claims[0].token], 10, 12).await, [claims[1].token]);
@@ -35,7 +34,7 @@ pub async fn claims_that_a_worker_does_not_name_are_handed_back<H: Harness>(scen
 }
 
 /// What was claimed at that moment or later may still be on its way.
-pub async fn claims_made_since_then_are_not_handed_back<H: Harness>(scene: Scene<H>) {
+pub async fn claims_made_since_then_are_not_handed_back(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let mut claims = Vec::new();
     for seconds in [9, 10, 11] {
@@ -45,7 +44,7 @@ pub async fn claims_made_since_then_are_not_handed_back<H: Harness>(scene: Scene
 }
 
 /// Another worker's claims are its own.
-pub async fn claims_of_other_workers_are_not_handed_back<H: Harness>(scene: Scene<H>) {
+pub async fn claims_of_other_workers_are_not_handed_back(scene: Scene) {
     let task = scene.start("a, b").await;
     scene.claims_by(&task, 1, 1, 0).await;
     let theirs = scene.claims_by(&task, 2, 1, 0).await;
@@ -55,7 +54,7 @@ pub async fn claims_of_other_workers_are_not_handed_back<H: Harness>(scene: Scen
 }
 
 /// A beat of a worker without claims changes nothing, and so does naming claims that it does not have.
-pub async fn beat_without_claims_changes_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn beat_without_claims_changes_nothing(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claims_by(&task, 1, 1, 0).await;
     let before = scene.task(&task).await;
@@ -65,7 +64,7 @@ pub async fn beat_without_claims_changes_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// Only what still runs: finished and cancelled steps are not handed back.
-pub async fn claims_that_ended_are_not_handed_back<H: Harness>(scene: Scene<H>) {
+pub async fn claims_that_ended_are_not_handed_back(scene: Scene) {
     let task = scene.start("a, b, c, d").await;
     let claims = scene.claims_by(&task, 1, 9, 0).await;
     scene.record(completed(&task, &claims[0], json!({}))).await;
@@ -76,7 +75,7 @@ pub async fn claims_that_ended_are_not_handed_back<H: Harness>(scene: Scene<H>) 
 }
 
 /// Over several tasks at once.
-pub async fn claims_are_handed_back_in_every_task<H: Harness>(scene: Scene<H>) {
+pub async fn claims_are_handed_back_in_every_task(scene: Scene) {
     let tasks = scene.start_many("a, b", 3).await;
     let mut lost = Vec::new();
     for task in &tasks {
@@ -91,7 +90,7 @@ pub async fn claims_are_handed_back_in_every_task<H: Harness>(scene: Scene<H>) {
 }
 
 /// The token that was handed back does not count any more.
-pub async fn outcome_of_a_claim_that_a_beat_handed_back_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_a_claim_that_a_beat_handed_back_is_stale(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
     scene.beat(1, &[], 10, 10).await;
@@ -101,7 +100,7 @@ pub async fn outcome_of_a_claim_that_a_beat_handed_back_is_stale<H: Harness>(sce
 }
 
 /// A paused task is not woken.
-pub async fn beat_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
+pub async fn beat_does_not_wake_a_paused_task(scene: Scene) {
     let task = scene.start("a").await;
     scene.claims_by(&task, 1, 1, 0).await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -110,7 +109,7 @@ pub async fn beat_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
 }
 
 /// A label that no column can hold is refused, and the worker has not beaten.
-pub async fn unstorable_label_is_refused<H: Harness>(scene: Scene<H>) {
+pub async fn unstorable_label_is_refused(scene: Scene) {
     let task = scene.start("a").await;
     scene.claims_by(&task, 1, 1, 0).await;
     let label = "a\0b".to_owned();

@@ -9,7 +9,6 @@ use tasker_engine::{
     TaskState, audit,
 };
 
-use super::Harness;
 use super::check::{metadata, rows};
 use super::fixture::{
     AdvanceCall, Scene, StepSituation, TaskSituation, at, completed, failed, graph, worker,
@@ -20,7 +19,7 @@ fn steps(claims: &[Claim]) -> Vec<StepId> {
 }
 
 /// What a first claim writes for its step.
-pub async fn claim_counts_the_attempt_and_writes_its_row<H: Harness>(scene: Scene<H>) {
+pub async fn claim_counts_the_attempt_and_writes_its_row(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claim_at(&task, "a", 3).await;
     assert_eq!((claim.attempt, &claim.parents[..]), (1, &[][..]));
@@ -32,7 +31,7 @@ pub async fn claim_counts_the_attempt_and_writes_its_row<H: Harness>(scene: Scen
 }
 
 /// What the first claim writes for the task; the second claims nothing new there.
-pub async fn first_claim_begins_the_task<H: Harness>(scene: Scene<H>) {
+pub async fn first_claim_begins_the_task(scene: Scene) {
     let task = scene.start("a, b -> c").await;
     let first = scene.one(AdvanceCall::wanting(&task).at(2).room(1)).await;
     let record = scene.task(&task).await;
@@ -46,7 +45,7 @@ pub async fn first_claim_begins_the_task<H: Harness>(scene: Scene<H>) {
 }
 
 /// A call that claims nothing begins nothing.
-pub async fn advance_without_room_does_not_begin_the_task<H: Harness>(scene: Scene<H>) {
+pub async fn advance_without_room_does_not_begin_the_task(scene: Scene) {
     let task = scene.start("a").await;
     let progress = scene.look(&task, 1).await;
     assert_eq!((progress.started, progress.claims), (None, vec![]));
@@ -54,13 +53,13 @@ pub async fn advance_without_room_does_not_begin_the_task<H: Harness>(scene: Sce
 }
 
 /// All roots at once, ascending.
-pub async fn every_ready_step_of_a_wanted_task_is_claimed_ascending<H: Harness>(scene: Scene<H>) {
+pub async fn every_ready_step_of_a_wanted_task_is_claimed_ascending(scene: Scene) {
     let task = scene.start("d, a, c -> b, e").await;
     assert_eq!(steps(&scene.claim_all(&task).await), ["d", "a", "c", "e"].map(|name| task.step(name)));
 }
 
 /// Readiness in every state of a step: only a pending one may be claimed at once, and a failed one after its wait.
-pub async fn only_pending_and_failed_steps_are_claimed<H: Harness>(scene: Scene<H>) {
+pub async fn only_pending_and_failed_steps_are_claimed(scene: Scene) {
     use StepSituation as S;
     for situation in S::ALL {
         let task = scene.step_in(situation).await;
@@ -76,7 +75,7 @@ pub async fn only_pending_and_failed_steps_are_claimed<H: Harness>(scene: Scene<
 }
 
 /// No claims in a task that is settled or paused.
-pub async fn settled_and_paused_tasks_give_no_claims<H: Harness>(scene: Scene<H>) {
+pub async fn settled_and_paused_tasks_give_no_claims(scene: Scene) {
     for situation in TaskSituation::ALL {
         if matches!(situation, TaskSituation::Pending) {
             continue;
@@ -91,7 +90,7 @@ pub async fn settled_and_paused_tasks_give_no_claims<H: Harness>(scene: Scene<H>
 }
 
 /// A paused task with something ready gives no claims; it does when it is resumed.
-pub async fn paused_task_gives_no_claims_until_it_is_resumed<H: Harness>(scene: Scene<H>) {
+pub async fn paused_task_gives_no_claims_until_it_is_resumed(scene: Scene) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -104,7 +103,7 @@ pub async fn paused_task_gives_no_claims_until_it_is_resumed<H: Harness>(scene: 
 }
 
 /// A cancelled task gives no claims, not even of steps that were ready.
-pub async fn cancelled_task_gives_no_claims<H: Harness>(scene: Scene<H>) {
+pub async fn cancelled_task_gives_no_claims(scene: Scene) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Cancel { force: false }).await;
@@ -113,7 +112,7 @@ pub async fn cancelled_task_gives_no_claims<H: Harness>(scene: Scene<H>) {
 }
 
 /// A step runs when its last parent is done, not before.
-pub async fn join_is_claimed_with_its_last_parent<H: Harness>(scene: Scene<H>) {
+pub async fn join_is_claimed_with_its_last_parent(scene: Scene) {
     let task = scene.start("a -> c, b -> c").await;
     let claims = scene.claim_all(&task).await;
     let first = scene.one(AdvanceCall::bringing(completed(&task, &claims[0], json!({})))).await;
@@ -123,7 +122,7 @@ pub async fn join_is_claimed_with_its_last_parent<H: Harness>(scene: Scene<H>) {
 }
 
 /// Both parents in one call.
-pub async fn join_is_claimed_once_when_both_parents_finish_in_one_call<H: Harness>(scene: Scene<H>) {
+pub async fn join_is_claimed_once_when_both_parents_finish_in_one_call(scene: Scene) {
     let task = scene.start("a -> c, b -> c").await;
     let claims = scene.claim_all(&task).await;
     let call = claims
@@ -135,7 +134,7 @@ pub async fn join_is_claimed_once_when_both_parents_finish_in_one_call<H: Harnes
 }
 
 /// A parent that failed, runs, waits or was cancelled is not done.
-pub async fn child_waits_in_every_state_of_its_parent_but_the_satisfied<H: Harness>(scene: Scene<H>) {
+pub async fn child_waits_in_every_state_of_its_parent_but_the_satisfied(scene: Scene) {
     let all = StepSituation::ALL.into_iter().chain([StepSituation::Skipped]);
     for situation in all {
         let task = scene.step_of_in(graph("x -> child, other").skippable("x"), situation).await;
@@ -145,7 +144,7 @@ pub async fn child_waits_in_every_state_of_its_parent_but_the_satisfied<H: Harne
 }
 
 /// A task that is not wanted is judged below what completed; the rest of it waits for whoever wants it.
-pub async fn unwanted_task_is_judged_below_what_completed<H: Harness>(scene: Scene<H>) {
+pub async fn unwanted_task_is_judged_below_what_completed(scene: Scene) {
     let task = scene.start("a -> c, b").await;
     let a = scene.claim(&task, "a").await;
     let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({})))).await;
@@ -154,7 +153,7 @@ pub async fn unwanted_task_is_judged_below_what_completed<H: Harness>(scene: Sce
 }
 
 /// Tasks ascending, one progress each, however often a task is named.
-pub async fn progress_is_told_once_for_each_task_ascending<H: Harness>(scene: Scene<H>) {
+pub async fn progress_is_told_once_for_each_task_ascending(scene: Scene) {
     let tasks = scene.start_many("a -> b", 4).await;
     let claim = scene.claim(&tasks[2], "a").await;
     let call = AdvanceCall::bringing(completed(&tasks[2], &claim, json!({})));
@@ -167,7 +166,7 @@ pub async fn progress_is_told_once_for_each_task_ascending<H: Harness>(scene: Sc
 }
 
 /// A wanted task that is not there.
-pub async fn unknown_wanted_task_is_gone<H: Harness>(scene: Scene<H>) {
+pub async fn unknown_wanted_task_is_gone(scene: Scene) {
     let task = scene.start("a").await;
     let nowhere = TaskId(i64::MAX);
     let progress = scene.advance(AdvanceCall::wanting(nowhere).and_wanting(&task)).await;
@@ -177,14 +176,14 @@ pub async fn unknown_wanted_task_is_gone<H: Harness>(scene: Scene<H>) {
 }
 
 /// Nothing to do is no fault.
-pub async fn advance_of_nothing_answers_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn advance_of_nothing_answers_nothing(scene: Scene) {
     let task = scene.start("a").await;
     assert_eq!(scene.advance(AdvanceCall::default()).await, []);
     assert_eq!(scene.wake(&task).await, Some(at(0)));
 }
 
 /// A second worker gets what the first left, and nothing twice.
-pub async fn claimed_step_is_not_claimed_again<H: Harness>(scene: Scene<H>) {
+pub async fn claimed_step_is_not_claimed_again(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let first = scene.one(AdvanceCall::wanting(&task).room(2)).await;
     let second = scene.one(AdvanceCall::wanting(&task).by(2)).await;
@@ -196,7 +195,7 @@ pub async fn claimed_step_is_not_claimed_again<H: Harness>(scene: Scene<H>) {
 }
 
 /// What each kind of parent yields, ascending by step.
-pub async fn claim_tells_what_each_parent_yielded<H: Harness>(scene: Scene<H>) {
+pub async fn claim_tells_what_each_parent_yielded(scene: Scene) {
     let names = ["handler", "null", "by_hand", "resolved", "resolved_bare", "skipped", "bypassed"];
     let joined = names.map(|name| format!("{name} -> child")).join(", ");
     let definition = scene.learn(graph(&joined).skippable("skipped").skippable("bypassed")).await;
@@ -224,7 +223,7 @@ pub async fn claim_tells_what_each_parent_yielded<H: Harness>(scene: Scene<H>) {
 }
 
 /// Parents that this very call completed are not sent back; earlier ones are.
-pub async fn claim_leaves_out_parents_that_the_call_completed<H: Harness>(scene: Scene<H>) {
+pub async fn claim_leaves_out_parents_that_the_call_completed(scene: Scene) {
     let task = scene.start("a -> c, b -> c").await;
     scene.complete(&task, "a", json!("of a")).await;
     let b = scene.claim(&task, "b").await;
@@ -234,7 +233,7 @@ pub async fn claim_leaves_out_parents_that_the_call_completed<H: Harness>(scene:
 }
 
 /// A second attempt is told all parents, and which attempt it is.
-pub async fn second_attempt_is_told_all_parents<H: Harness>(scene: Scene<H>) {
+pub async fn second_attempt_is_told_all_parents(scene: Scene) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     let first = scene.one(AdvanceCall::bringing(completed(&task, &a, json!("of a")))).await.claims.remove(0);
@@ -246,7 +245,7 @@ pub async fn second_attempt_is_told_all_parents<H: Harness>(scene: Scene<H>) {
 }
 
 /// A wide level and the join below it, finished a few at a time.
-pub async fn wide_join_is_claimed_when_all_its_parents_are_done<H: Harness>(scene: Scene<H>) {
+pub async fn wide_join_is_claimed_when_all_its_parents_are_done(scene: Scene) {
     let edges: Vec<_> = (0..150).map(|step| format!("root -> p{step} -> join")).collect();
     let task = scene.start(graph(&edges.join(", "))).await;
     let root = scene.claim(&task, "root").await;

@@ -9,11 +9,10 @@ use tasker_engine::{
     TaskState,
 };
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Order, Scene, act_on_step, act_on_task, completed, failed, race, spawned};
 use super::races::{advance, bringing};
 
-async fn intervene<H: Harness>(scene: Scene<H>, act: Intervention) -> Intervened {
+async fn intervene(scene: Scene, act: Intervention) -> Intervened {
     scene.intervene(act).await
 }
 
@@ -22,7 +21,7 @@ fn moved(answer: &Intervened) -> bool {
 }
 
 /// After a pause nothing is claimed; what was claimed before it runs on.
-pub async fn pause_against_a_claim<H: Harness>(scene: Scene<H>) {
+pub async fn pause_against_a_claim(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a").await;
         let one = advance(scene.clone(), AdvanceCall::wanting(&task));
@@ -41,7 +40,7 @@ pub async fn pause_against_a_claim<H: Harness>(scene: Scene<H>) {
 }
 
 /// A claim that came first is fenced by the cancel.
-pub async fn cancel_against_a_claim<H: Harness>(scene: Scene<H>) {
+pub async fn cancel_against_a_claim(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> b").await;
         let one = advance(scene.clone(), AdvanceCall::wanting(&task));
@@ -59,7 +58,7 @@ pub async fn cancel_against_a_claim<H: Harness>(scene: Scene<H>) {
 }
 
 /// Either the outcome is recorded and its child cancelled, or it is stale.
-pub async fn cancel_against_an_outcome<H: Harness>(scene: Scene<H>) {
+pub async fn cancel_against_an_outcome(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> b").await;
         let claim = scene.claim(&task, "a").await;
@@ -79,7 +78,7 @@ pub async fn cancel_against_an_outcome<H: Harness>(scene: Scene<H>) {
 }
 
 /// A join is cancelled while its parent spawns steps before it.
-pub async fn cancel_of_a_join_against_a_spawn_before_it<H: Harness>(scene: Scene<H>) {
+pub async fn cancel_of_a_join_against_a_spawn_before_it(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
@@ -103,7 +102,7 @@ pub async fn cancel_of_a_join_against_a_spawn_before_it<H: Harness>(scene: Scene
 }
 
 /// The asking step is cancelled while it spawns a step before a join: nothing of it stays, or it is too late.
-pub async fn cancel_against_a_spawned_join<H: Harness>(scene: Scene<H>) {
+pub async fn cancel_against_a_spawned_join(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
@@ -131,7 +130,7 @@ pub async fn cancel_against_a_spawned_join<H: Harness>(scene: Scene<H>) {
 }
 
 /// The whole task is cancelled while a step spawns: spawned steps are cancelled with the rest, or never stored.
-pub async fn cancel_of_a_task_against_a_spawn<H: Harness>(scene: Scene<H>) {
+pub async fn cancel_of_a_task_against_a_spawn(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> join").await;
         let mut outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
@@ -149,7 +148,7 @@ pub async fn cancel_of_a_task_against_a_spawn<H: Harness>(scene: Scene<H>) {
 }
 
 /// An outcome of a paused task and its resumption: it is settled, or somebody will look at it.
-pub async fn resume_against_the_last_outcome<H: Harness>(scene: Scene<H>) {
+pub async fn resume_against_the_last_outcome(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a").await;
         let claim = scene.claim(&task, "a").await;
@@ -166,7 +165,7 @@ pub async fn resume_against_the_last_outcome<H: Harness>(scene: Scene<H>) {
 }
 
 /// Two operators, one act: one of them moves.
-pub async fn the_same_act_twice_at_once_moves_once<H: Harness>(scene: Scene<H>) {
+pub async fn the_same_act_twice_at_once_moves_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> b").await;
         for command in [TaskCommand::Pause, TaskCommand::Resume, TaskCommand::Cancel { force: false }] {
@@ -181,7 +180,7 @@ pub async fn the_same_act_twice_at_once_moves_once<H: Harness>(scene: Scene<H>) 
 }
 
 /// Two acts on one step that exclude each other: one moves, and the other is told why it does not.
-pub async fn acts_that_exclude_each_other_move_once<H: Harness>(scene: Scene<H>) {
+pub async fn acts_that_exclude_each_other_move_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a, b").await;
         let claim = scene.claim(&task, "a").await;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use serde_json::json;
 use tasker_engine::{Creation, StepState, Storage as _, TaskId, TaskState, Timestamp, audit};
 
-use super::Harness;
 use super::check::{metadata, rows};
 use super::fixture::{Scene, Started, at, completed, graph, spawned};
 
 /// Everything that a new task is.
-pub async fn created_task_is_pending_without_a_row<H: Harness>(scene: Scene<H>) {
+pub async fn created_task_is_pending_without_a_row(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let request = scene.request(&definition);
     let task = scene.create_one(&definition, request.clone()).await;
@@ -27,7 +26,7 @@ pub async fn created_task_is_pending_without_a_row<H: Harness>(scene: Scene<H>) 
 }
 
 /// Everything that a new step is.
-pub async fn created_steps_are_pending_without_a_row<H: Harness>(scene: Scene<H>) {
+pub async fn created_steps_are_pending_without_a_row(scene: Scene) {
     let task = scene.start("a -> b").await;
     let record = scene.task(&task).await;
     for step in &record.steps {
@@ -45,7 +44,7 @@ pub async fn created_steps_are_pending_without_a_row<H: Harness>(scene: Scene<H>
 }
 
 /// The wake of a new task is due at once.
-pub async fn created_task_is_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn created_task_is_due_now(scene: Scene) {
     let definition = scene.learn("a").await;
     scene.storage().create(vec![scene.request(&definition)], at(7)).await.expect("create");
     assert_eq!(scene.due(6).await.wakes, []);
@@ -54,7 +53,7 @@ pub async fn created_task_is_due_now<H: Harness>(scene: Scene<H>) {
 }
 
 /// Ids of steps ascend in the order of the template, whatever the edges say.
-pub async fn created_steps_stand_in_the_order_of_the_template<H: Harness>(scene: Scene<H>) {
+pub async fn created_steps_stand_in_the_order_of_the_template(scene: Scene) {
     let task = scene.start("c -> a, b -> a, c -> b").await;
     let record = scene.task(&task).await;
     let names: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
@@ -64,7 +63,7 @@ pub async fn created_steps_stand_in_the_order_of_the_template<H: Harness>(scene:
 }
 
 /// Every edge of the template, and no other.
-pub async fn created_edges_are_those_of_the_template<H: Harness>(scene: Scene<H>) {
+pub async fn created_edges_are_those_of_the_template(scene: Scene) {
     let task = scene.start("a -> c, b -> c, c -> d, a -> d, e").await;
     let record = scene.task(&task).await;
     let edges: [(&str, &[&str]); 5] =
@@ -77,7 +76,7 @@ pub async fn created_edges_are_those_of_the_template<H: Harness>(scene: Scene<H>
 }
 
 /// Inputs are the context, but for those that a plan changed.
-pub async fn created_inputs_are_the_context_or_what_was_given<H: Harness>(scene: Scene<H>) {
+pub async fn created_inputs_are_the_context_or_what_was_given(scene: Scene) {
     let definition = scene.learn("a, b, c").await;
     let mut request = scene.request(&definition);
     request.inputs.insert(1, Arc::new(json!({ "mine": [1, null, "two"] })));
@@ -90,7 +89,7 @@ pub async fn created_inputs_are_the_context_or_what_was_given<H: Harness>(scene:
 }
 
 /// Answers stand in the order of the request, whatever the definitions are.
-pub async fn created_tasks_are_answered_in_the_order_of_the_request<H: Harness>(scene: Scene<H>) {
+pub async fn created_tasks_are_answered_in_the_order_of_the_request(scene: Scene) {
     let (one, two) = (scene.learn("a").await, scene.learn(graph("a -> b").named("other")).await);
     let mut requests: Vec<_> = (0..20).map(|n| scene.request(if n % 3 == 0 { &one } else { &two })).collect();
     requests.reverse();
@@ -105,13 +104,13 @@ pub async fn created_tasks_are_answered_in_the_order_of_the_request<H: Harness>(
 }
 
 /// Nothing to create is no fault.
-pub async fn creating_nothing_is_no_fault<H: Harness>(scene: Scene<H>) {
+pub async fn creating_nothing_is_no_fault(scene: Scene) {
     assert_eq!(scene.create(vec![]).await, []);
     assert_eq!(scene.due(1000).await.wakes, []);
 }
 
 /// A task without steps has nothing to wait for.
-pub async fn created_task_without_steps_is_complete_at_once<H: Harness>(scene: Scene<H>) {
+pub async fn created_task_without_steps_is_complete_at_once(scene: Scene) {
     let definition = scene.learn("").await;
     let answers = scene.create(vec![scene.request(&definition)]).await;
     let [Creation::Created { task, steps, settled: Some(TaskState::Complete) }] = &answers[..] else {
@@ -121,7 +120,7 @@ pub async fn created_task_without_steps_is_complete_at_once<H: Harness>(scene: S
     complete_at_once(&scene, *task, 0).await;
 }
 
-async fn complete_at_once<H: Harness>(scene: &Scene<H>, task: TaskId, steps: usize) {
+async fn complete_at_once(scene: &Scene, task: TaskId, steps: usize) {
     use TaskState as S;
     let record = scene.task(task).await;
     assert_eq!(rows(&record.history), [(S::Pending, S::InProgress, 10), (S::InProgress, S::Complete, 20)]);
@@ -133,7 +132,7 @@ async fn complete_at_once<H: Harness>(scene: &Scene<H>, task: TaskId, steps: usi
 }
 
 /// A bypassed step is passed over from the start, and what hangs on it may run.
-pub async fn bypassed_step_is_resolved_and_frees_its_children<H: Harness>(scene: Scene<H>) {
+pub async fn bypassed_step_is_resolved_and_frees_its_children(scene: Scene) {
     let task = bypassing(&scene, "a -> b", &["a"]).await;
     let a = scene.step(&task, "a").await;
     assert_eq!(rows(&a.history), [(StepState::Pending, StepState::ResolvedManually, 10)]);
@@ -149,13 +148,13 @@ pub async fn bypassed_step_is_resolved_and_frees_its_children<H: Harness>(scene:
 }
 
 /// What a request said is kept as it was said.
-pub async fn bypassed_steps_are_kept_in_the_request<H: Harness>(scene: Scene<H>) {
+pub async fn bypassed_steps_are_kept_in_the_request(scene: Scene) {
     let task = bypassing(&scene, "a, b, c", &["b", "a"]).await;
     assert_eq!(scene.task(&task).await.request.bypass_steps, ["b", "a"]);
 }
 
 /// When all steps are passed over there is nothing to do.
-pub async fn task_whose_steps_are_all_bypassed_is_complete_at_once<H: Harness>(scene: Scene<H>) {
+pub async fn task_whose_steps_are_all_bypassed_is_complete_at_once(scene: Scene) {
     let definition = scene.learn(graph("a -> b").skippable("a").skippable("b")).await;
     let mut request = scene.request(&definition);
     request.request.bypass_steps = vec!["a".into(), "b".into()];
@@ -167,12 +166,12 @@ pub async fn task_whose_steps_are_all_bypassed_is_complete_at_once<H: Harness>(s
 }
 
 /// Naming a step twice passes over it once.
-pub async fn bypassing_a_step_twice_is_bypassing_it_once<H: Harness>(scene: Scene<H>) {
+pub async fn bypassing_a_step_twice_is_bypassing_it_once(scene: Scene) {
     let task = bypassing(&scene, "a -> b", &["a", "a"]).await;
     assert_eq!(scene.step(&task, "a").await.history.len(), 1);
 }
 
-async fn bypassing<H: Harness>(scene: &Scene<H>, edges: &str, bypass: &[&str]) -> Started {
+async fn bypassing(scene: &Scene, edges: &str, bypass: &[&str]) -> Started {
     let graph = bypass.iter().fold(graph(edges), |graph, step| graph.skippable(step));
     let definition = scene.learn(graph).await;
     let mut request = scene.request(&definition);
@@ -181,7 +180,7 @@ async fn bypassing<H: Harness>(scene: &Scene<H>, edges: &str, bypass: &[&str]) -
 }
 
 /// New tasks ascend in the order of the request, so that two backends serve them in one order.
-pub async fn created_tasks_ascend_in_the_order_of_the_request<H: Harness>(scene: Scene<H>) {
+pub async fn created_tasks_ascend_in_the_order_of_the_request(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let mut requests: Vec<_> = (0..20).map(|_| scene.request(&definition)).collect();
     // Neither ascending nor descending by identity.
@@ -200,7 +199,7 @@ pub async fn created_tasks_ascend_in_the_order_of_the_request<H: Harness>(scene:
 }
 
 /// Times are kept to the microsecond, be they long ago or far away.
-pub async fn created_task_keeps_its_times_to_the_microsecond<H: Harness>(scene: Scene<H>) {
+pub async fn created_task_keeps_its_times_to_the_microsecond(scene: Scene) {
     let definition = scene.learn("a").await;
     for micros in [-1, 0, 1, 1_767_225_600_123_456, 4_102_444_799_999_999] {
         let mut request = scene.request(&definition);
@@ -215,7 +214,7 @@ pub async fn created_task_keeps_its_times_to_the_microsecond<H: Harness>(scene: 
 }
 
 /// Inputs for a place that the template does not have are nobody's, also when a step is spawned later.
-pub async fn created_inputs_beyond_the_template_are_left_out<H: Harness>(scene: Scene<H>) {
+pub async fn created_inputs_beyond_the_template_are_left_out(scene: Scene) {
     let definition = scene.learn("a").await;
     let mut request = scene.request(&definition);
     request.inputs.insert(1, Arc::new(json!("nobody's")));

@@ -8,13 +8,12 @@ use tasker_engine::{
     Beat, Creation, NewTask, Recording, Rescue, Storage as _, TaskCommand, TaskId, TaskState, Token,
 };
 
-use super::Harness;
 use super::fixture::{
     AdvanceCall, Graph, Order, Scene, Started, act_on_task, all_at_once, at, completed, race, worker,
 };
 
 /// N workers claim M steps of one task.
-pub async fn many_workers_claim_each_step_of_a_task_once<H: Harness>(scene: Scene<H>) {
+pub async fn many_workers_claim_each_step_of_a_task_once(scene: Scene) {
     let task = scene.start(Graph::wide(60)).await;
     let workers = (1..=8).map(|number| {
         let (scene, id) = (scene.clone(), task.id);
@@ -35,7 +34,7 @@ pub async fn many_workers_claim_each_step_of_a_task_once<H: Harness>(scene: Scen
 }
 
 /// Workers that want the same tasks in different orders: no deadlock, no claim twice, every task settled once.
-pub async fn many_workers_run_many_tasks_in_any_order<H: Harness>(scene: Scene<H>) {
+pub async fn many_workers_run_many_tasks_in_any_order(scene: Scene) {
     let tasks: Vec<TaskId> = scene.start_many("a -> c, b -> c", 12).await.iter().map(TaskId::from).collect();
     let workers = (1..=6).map(|number| {
         let (scene, mut tasks) = (scene.clone(), tasks.clone());
@@ -58,7 +57,7 @@ pub async fn many_workers_run_many_tasks_in_any_order<H: Harness>(scene: Scene<H
 }
 
 /// Wants all tasks and brings what it got, in one call after the other, until all are settled.
-async fn run_until_settled<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], number: u128) -> Vec<Token> {
+async fn run_until_settled(scene: &Scene, tasks: &[TaskId], number: u128) -> Vec<Token> {
     let (mut ran, mut outcomes) = (Vec::new(), Vec::new());
     for _ in 0..200 {
         let mut call = AdvanceCall::default().by(number).room(4);
@@ -86,7 +85,7 @@ async fn run_until_settled<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], numbe
 }
 
 /// Of n concurrent creates of one identity exactly one creates.
-pub async fn many_creates_of_one_identity_create_once<H: Harness>(scene: Scene<H>) {
+pub async fn many_creates_of_one_identity_create_once(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     for _ in 0..10 {
         let request = scene.request(&definition);
@@ -110,7 +109,7 @@ pub async fn many_creates_of_one_identity_create_once<H: Harness>(scene: Scene<H
 }
 
 /// Two batches with the same identities in opposite orders: no deadlock, and each is created once.
-pub async fn batches_of_one_identity_each_in_opposite_orders_create_once<H: Harness>(scene: Scene<H>) {
+pub async fn batches_of_one_identity_each_in_opposite_orders_create_once(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let mut stored = 0;
     for order in Order::all() {
@@ -136,7 +135,7 @@ pub async fn batches_of_one_identity_each_in_opposite_orders_create_once<H: Harn
 }
 
 /// Operators and workers at the same tasks, in opposite orders: nobody waits for ever, and no rule is broken.
-pub async fn operators_and_workers_at_the_same_tasks_break_no_rule<H: Harness>(scene: Scene<H>) {
+pub async fn operators_and_workers_at_the_same_tasks_break_no_rule(scene: Scene) {
     let tasks: Vec<TaskId> =
         scene.start_many("a -> c, b -> c, d", 6).await.iter().map(TaskId::from).collect();
     let workers = (1..=4).map(|number| {
@@ -159,7 +158,7 @@ pub async fn operators_and_workers_at_the_same_tasks_break_no_rule<H: Harness>(s
     }
 }
 
-async fn operate<H: Harness>(scene: &Scene<H>, tasks: &[TaskId]) {
+async fn operate(scene: &Scene, tasks: &[TaskId]) {
     for command in [TaskCommand::Pause, TaskCommand::Resume, TaskCommand::Cancel { force: false }] {
         for task in tasks {
             scene.intervene(act_on_task(*task, command)).await;
@@ -168,7 +167,7 @@ async fn operate<H: Harness>(scene: &Scene<H>, tasks: &[TaskId]) {
     }
 }
 
-async fn work<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], number: u128) {
+async fn work(scene: &Scene, tasks: &[TaskId], number: u128) {
     let mut outcomes = Vec::new();
     for _ in 0..12 {
         let mut call = AdvanceCall::default().by(number).room(3);
@@ -182,7 +181,7 @@ async fn work<H: Harness>(scene: &Scene<H>, tasks: &[TaskId], number: u128) {
 }
 
 /// A worker that is thought lost brings its outcome: one of the two ends the step.
-pub async fn rescue_against_the_outcome_of_a_slow_worker<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_against_the_outcome_of_a_slow_worker(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a").await;
         let claim = scene.claim(&task, "a").await;
@@ -202,13 +201,13 @@ pub async fn rescue_against_the_outcome_of_a_slow_worker<H: Harness>(scene: Scen
 }
 
 /// Two rescuers share the work, or one does it all.
-pub async fn two_rescues_at_once_rescue_each_step_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_rescues_at_once_rescue_each_step_once(scene: Scene) {
     for order in Order::all() {
         let tasks = scene.start_many("a, b", 3).await;
         for task in &tasks {
             scene.claim_all(task).await;
         }
-        let rescue = |scene: Scene<H>| async move {
+        let rescue = |scene: Scene| async move {
             let rescue = Rescue { lost_before: at(10), limit: 100, now: at(40) };
             scene.storage().rescue(rescue).await.expect("rescue")
         };
@@ -223,7 +222,7 @@ pub async fn two_rescues_at_once_rescue_each_step_once<H: Harness>(scene: Scene<
 }
 
 /// A beat that misses a claim, and the outcome under that claim: one of the two ends it.
-pub async fn beat_against_an_outcome<H: Harness>(scene: Scene<H>) {
+pub async fn beat_against_an_outcome(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a").await;
         let claim = scene.claim(&task, "a").await;
@@ -248,21 +247,21 @@ pub async fn beat_against_an_outcome<H: Harness>(scene: Scene<H>) {
 }
 
 /// Two sweeps wake each task once.
-pub async fn two_sweeps_at_once_wake_each_task_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_sweeps_at_once_wake_each_task_once(scene: Scene) {
     for order in Order::all() {
         let tasks: Vec<Started> = scene.start_many("a", 4).await;
         for task in &tasks {
             scene.lose_wake(task).await;
         }
         let sweep =
-            |scene: Scene<H>| async move { scene.storage().sweep(at(5), None, 100).await.expect("sweep") };
+            |scene: Scene| async move { scene.storage().sweep(at(5), None, 100).await.expect("sweep") };
         let (one, two) = race(order, sweep(scene.clone()), sweep(scene.clone())).await;
         assert_eq!(one.woken + two.woken, 4, "{order:?}");
     }
 }
 
 /// Hundreds of tasks in one call: all created, all claimed, all recorded, all settled, each for itself.
-pub async fn hundreds_of_tasks_go_through_one_call_each_time<H: Harness>(scene: Scene<H>) {
+pub async fn hundreds_of_tasks_go_through_one_call_each_time(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let created = scene.create((0..300).map(|_| scene.request(&definition)).collect()).await;
     let mut call = AdvanceCall::default();

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use tasker_engine::{Due, RetryAdvice, Storage as _, TaskId};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, Started, at, failed};
 
-async fn due<H: Harness>(scene: &Scene<H>, seconds: u64, limit: usize) -> Due {
+async fn due(scene: &Scene, seconds: u64, limit: usize) -> Due {
     scene.storage().due(at(seconds), limit).await.expect("due")
 }
 
@@ -16,7 +15,7 @@ fn tasks(due: &Due) -> Vec<TaskId> {
 }
 
 /// Four tasks with wakes at seconds 40, 20, 20 and 30.
-async fn four<H: Harness>(scene: &Scene<H>) -> Vec<Started> {
+async fn four(scene: &Scene) -> Vec<Started> {
     let tasks = scene.start_many("a", 4).await;
     for (task, seconds) in tasks.iter().zip([40, 20, 20, 30]) {
         scene.look(task, seconds).await;
@@ -25,7 +24,7 @@ async fn four<H: Harness>(scene: &Scene<H>) -> Vec<Started> {
 }
 
 /// "Earliest first and then by task."
-pub async fn due_wakes_stand_earliest_first_and_then_by_task<H: Harness>(scene: Scene<H>) {
+pub async fn due_wakes_stand_earliest_first_and_then_by_task(scene: Scene) {
     let made = four(&scene).await;
     let all = due(&scene, 100, 100).await;
     assert_eq!(tasks(&all), [made[1].id, made[2].id, made[3].id, made[0].id]);
@@ -34,7 +33,7 @@ pub async fn due_wakes_stand_earliest_first_and_then_by_task<H: Harness>(scene: 
 }
 
 /// A wake is due from its moment on, not before; `next` is the first that is not.
-pub async fn due_tells_when_the_next_wake_will_be<H: Harness>(scene: Scene<H>) {
+pub async fn due_tells_when_the_next_wake_will_be(scene: Scene) {
     let made = four(&scene).await;
     let none = due(&scene, 19, 100).await;
     assert_eq!((tasks(&none), none.next), (vec![], Some(at(20))));
@@ -45,7 +44,7 @@ pub async fn due_tells_when_the_next_wake_will_be<H: Harness>(scene: Scene<H>) {
 }
 
 /// What the limit leaves out is the next.
-pub async fn due_keeps_to_its_limit_and_tells_what_follows<H: Harness>(scene: Scene<H>) {
+pub async fn due_keeps_to_its_limit_and_tells_what_follows(scene: Scene) {
     let made = four(&scene).await;
     let one = due(&scene, 100, 1).await;
     assert_eq!((tasks(&one), one.next), (vec![made[1].id], Some(at(20))));
@@ -55,7 +54,7 @@ pub async fn due_keeps_to_its_limit_and_tells_what_follows<H: Harness>(scene: Sc
 }
 
 /// "Changes nothing."
-pub async fn due_changes_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn due_changes_nothing(scene: Scene) {
     let made = four(&scene).await;
     let before = scene.task(&made[0]).await;
     assert_eq!(due(&scene, 100, 100).await, due(&scene, 100, 100).await);
@@ -63,19 +62,19 @@ pub async fn due_changes_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// Nothing stored, nothing due.
-pub async fn due_of_an_empty_storage_is_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn due_of_an_empty_storage_is_nothing(scene: Scene) {
     assert_eq!(due(&scene, 100, 100).await, Due::default());
 }
 
 /// "An `advance` that wants the task answers its wake."
-pub async fn wanted_task_is_no_longer_due<H: Harness>(scene: Scene<H>) {
+pub async fn wanted_task_is_no_longer_due(scene: Scene) {
     let made = four(&scene).await;
     scene.one(AdvanceCall::wanting(&made[1]).at(50)).await;
     assert_eq!(tasks(&due(&scene, 100, 100).await), [made[2].id, made[3].id, made[0].id]);
 }
 
 /// Wakes in the far future are kept.
-pub async fn due_tells_of_far_futures<H: Harness>(scene: Scene<H>) {
+pub async fn due_tells_of_far_futures(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     let wait = Duration::from_secs(100 * 365 * 86_400);
@@ -84,7 +83,7 @@ pub async fn due_tells_of_far_futures<H: Harness>(scene: Scene<H>) {
 }
 
 /// Without room for a wake, the first one is the next.
-pub async fn due_without_room_tells_only_what_is_next<H: Harness>(scene: Scene<H>) {
+pub async fn due_without_room_tells_only_what_is_next(scene: Scene) {
     four(&scene).await;
     assert_eq!(due(&scene, 100, 0).await, Due { wakes: vec![], next: Some(at(20)) });
 }

@@ -7,11 +7,10 @@ use tasker_engine::{
     TaskState, Token,
 };
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, StepSituation, completed, ended, failed, graph};
 
 /// Whatever brings it, a stale outcome changes nothing: not the state, not a row, not a column, not the wake.
-async fn is_stale<H: Harness>(scene: &Scene<H>, task: TaskId, claim: &Claim) {
+async fn is_stale(scene: &Scene, task: TaskId, claim: &Claim) {
     use tasker_engine::OutcomeKind as Kind;
     let before = scene.task(task).await;
     let until = super::fixture::at(90);
@@ -30,7 +29,7 @@ async fn is_stale<H: Harness>(scene: &Scene<H>, task: TaskId, claim: &Claim) {
 }
 
 /// A current claim counts, once.
-pub async fn outcome_of_a_current_claim_is_recorded<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_a_current_claim_is_recorded(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claim(&task, "a").await;
     let row = scene.record(completed(&task, &claim, json!({ "n": 1 }))).await;
@@ -39,7 +38,7 @@ pub async fn outcome_of_a_current_claim_is_recorded<H: Harness>(scene: Scene<H>)
 }
 
 /// A cancelled task fences what runs in it.
-pub async fn outcome_after_the_task_was_cancelled_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_after_the_task_was_cancelled_is_stale(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Cancel { force: false }).await;
@@ -47,7 +46,7 @@ pub async fn outcome_after_the_task_was_cancelled_is_stale<H: Harness>(scene: Sc
 }
 
 /// A cancelled step is fenced.
-pub async fn outcome_after_the_step_was_cancelled_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_after_the_step_was_cancelled_is_stale(scene: Scene) {
     let task = scene.start("a -> b, c").await;
     let claim = scene.claim(&task, "a").await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
@@ -55,7 +54,7 @@ pub async fn outcome_after_the_step_was_cancelled_is_stale<H: Harness>(scene: Sc
 }
 
 /// A failure, a reset and a new claim: the old token is the first claim's.
-pub async fn old_token_after_a_failure_and_a_reset_is_not_current<H: Harness>(scene: Scene<H>) {
+pub async fn old_token_after_a_failure_and_a_reset_is_not_current(scene: Scene) {
     let task = scene.start(graph("a -> b").limit("a", 1)).await;
     let first = scene.claim(&task, "a").await;
     scene.record(failed(&task, &first, RetryAdvice::Default)).await;
@@ -72,7 +71,7 @@ pub async fn old_token_after_a_failure_and_a_reset_is_not_current<H: Harness>(sc
 }
 
 /// What was handed back stays handed back, also while the step runs under another claim.
-pub async fn token_handed_back_does_not_count_for_the_next_claim<H: Harness>(scene: Scene<H>) {
+pub async fn token_handed_back_does_not_count_for_the_next_claim(scene: Scene) {
     let task = scene.start("a -> b").await;
     let old = scene.claim(&task, "a").await;
     scene.record(ended(&task, &old, tasker_engine::OutcomeKind::HandBack)).await;
@@ -85,7 +84,7 @@ pub async fn token_handed_back_does_not_count_for_the_next_claim<H: Harness>(sce
 }
 
 /// Tokens that nobody was given, in every state of the step.
-pub async fn unknown_token_is_stale_in_every_state<H: Harness>(scene: Scene<H>) {
+pub async fn unknown_token_is_stale_in_every_state(scene: Scene) {
     for situation in StepSituation::ALL {
         let task = scene.step_in(situation).await;
         for token in [Token(0), Token(-1), Token(i64::MAX)] {
@@ -96,7 +95,7 @@ pub async fn unknown_token_is_stale_in_every_state<H: Harness>(scene: Scene<H>) 
 }
 
 /// A real token under another step, or another task, is nobody's.
-pub async fn token_of_another_step_or_task_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn token_of_another_step_or_task_is_stale(scene: Scene) {
     let (one, two) = (scene.start("a, b").await, scene.start("a, b").await);
     let (a, b) = (scene.claim(&one, "a").await, scene.claim(&one, "b").await);
     let other = scene.claim(&two, "a").await;
@@ -109,14 +108,14 @@ pub async fn token_of_another_step_or_task_is_stale<H: Harness>(scene: Scene<H>)
 }
 
 /// A step that the task does not have.
-pub async fn outcome_of_an_unknown_step_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_an_unknown_step_is_stale(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     is_stale(&scene, task.id, &Claim { step: StepId(i64::MAX), ..claim }).await;
 }
 
 /// A task that is not there is told to be gone, and its outcomes are stale.
-pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     let nowhere = TaskId(i64::MAX);
@@ -127,7 +126,7 @@ pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone<H: Harness>(s
 }
 
 /// The same token twice in one call: the first counts.
-pub async fn token_twice_in_one_call_counts_once<H: Harness>(scene: Scene<H>) {
+pub async fn token_twice_in_one_call_counts_once(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claim(&task, "a").await;
     let call = AdvanceCall::bringing(completed(&task, &claim, json!("first")));
@@ -139,7 +138,7 @@ pub async fn token_twice_in_one_call_counts_once<H: Harness>(scene: Scene<H>) {
 }
 
 /// What follows a token that came twice is claimed, and told, once.
-pub async fn what_follows_a_token_given_twice_is_told_once<H: Harness>(scene: Scene<H>) {
+pub async fn what_follows_a_token_given_twice_is_told_once(scene: Scene) {
     let task = scene.start("a -> b, a -> c").await;
     let outcome = completed(&task, &scene.claim(&task, "a").await, json!({}));
     let progress = scene.one(AdvanceCall::bringing(outcome.clone()).and_bringing(outcome)).await;
@@ -148,7 +147,7 @@ pub async fn what_follows_a_token_given_twice_is_told_once<H: Harness>(scene: Sc
 }
 
 /// Answers stand in the order of the outcomes, stale and fresh mixed.
-pub async fn recordings_stand_in_the_order_given<H: Harness>(scene: Scene<H>) {
+pub async fn recordings_stand_in_the_order_given(scene: Scene) {
     let task = scene.start("a, b, c, d").await;
     let claims = scene.claim_all(&task).await;
     scene.record(completed(&task, &claims[3], json!({}))).await;
@@ -167,7 +166,7 @@ pub async fn recordings_stand_in_the_order_given<H: Harness>(scene: Scene<H>) {
 }
 
 /// A stale outcome of a settled task still tells how the task stands.
-pub async fn stale_outcome_tells_that_the_task_is_settled<H: Harness>(scene: Scene<H>) {
+pub async fn stale_outcome_tells_that_the_task_is_settled(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Cancel { force: false }).await;

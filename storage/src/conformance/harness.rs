@@ -24,21 +24,21 @@ pub trait Harness: Send + Sync + 'static {
 }
 
 /// A case under way.
-pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Running = Pin<Box<dyn Future<Output = ()>>>;
 
-/// One case of the suite, for backends of one kind.
-pub struct Case<H: Harness> {
+/// One case of the suite.
+pub struct Case {
     /// Where it stands: `group::name`.
     pub name: &'static str,
     /// Runs it; panics when the storage is not as the contract says.
-    pub run: fn(Scene<H>) -> Running,
+    pub run: fn(Scene) -> Running,
 }
 
 /// Runs one case on a runtime of its own, with several threads. The stamped tests consist of this call.
 ///
 /// # Panics
 /// When the case does.
-pub fn run<H, F>(harness: H, case: impl FnOnce(Scene<H>) -> F)
+pub fn run<H, F>(harness: H, case: impl FnOnce(Scene) -> F)
 where
     H: Harness,
     F: Future<Output = ()>,
@@ -50,7 +50,7 @@ where
 }
 
 /// The names of the cases that fail on a backend; empty for one that is right. Shows that the suite can fail.
-pub fn failing<H: Harness>(cases: &[Case<H>], harness: impl Fn() -> H) -> Vec<&'static str> {
-    let fails = |case: &&Case<H>| catch_unwind(AssertUnwindSafe(|| run(harness(), case.run))).is_err();
+pub fn failing<H: Harness>(cases: &[Case], harness: impl Fn() -> H) -> Vec<&'static str> {
+    let fails = |case: &&Case| catch_unwind(AssertUnwindSafe(|| run(harness(), case.run))).is_err();
     cases.iter().filter(fails).map(|case| case.name).collect()
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::json;
 use tasker_engine::{Creation, NewTask, Storage as _, StorageError, TaskId};
 
-use super::Harness;
 use super::fixture::{Scene, at, graph, values};
 
 fn task_of(creation: &Creation) -> TaskId {
@@ -16,7 +15,7 @@ fn task_of(creation: &Creation) -> TaskId {
 }
 
 /// The second request of an identity is told which task it is.
-pub async fn repeated_identity_is_a_duplicate_of_the_first<H: Harness>(scene: Scene<H>) {
+pub async fn repeated_identity_is_a_duplicate_of_the_first(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let request = scene.request(&definition);
     let first = scene.create(vec![request.clone()]).await;
@@ -30,7 +29,7 @@ pub async fn repeated_identity_is_a_duplicate_of_the_first<H: Harness>(scene: Sc
 }
 
 /// The rest of a call stands.
-pub async fn duplicates_do_not_keep_others_from_being_created<H: Harness>(scene: Scene<H>) {
+pub async fn duplicates_do_not_keep_others_from_being_created(scene: Scene) {
     let definition = scene.learn("a").await;
     let old: Vec<_> = (0..5).map(|_| scene.request(&definition)).collect();
     let first = scene.create(old.clone()).await;
@@ -45,7 +44,7 @@ pub async fn duplicates_do_not_keep_others_from_being_created<H: Harness>(scene:
 }
 
 /// Within one call the first of an identity wins.
-pub async fn repeated_identity_in_one_call_creates_the_first<H: Harness>(scene: Scene<H>) {
+pub async fn repeated_identity_in_one_call_creates_the_first(scene: Scene) {
     let definition = scene.learn("a").await;
     let mut twins = vec![scene.request(&definition); 3];
     for (number, twin) in twins.iter_mut().enumerate() {
@@ -59,7 +58,7 @@ pub async fn repeated_identity_in_one_call_creates_the_first<H: Harness>(scene: 
 }
 
 /// An identity is one over all definitions, and for ever: also after the task is finished.
-pub async fn identity_is_taken_by_other_definitions_and_finished_tasks<H: Harness>(scene: Scene<H>) {
+pub async fn identity_is_taken_by_other_definitions_and_finished_tasks(scene: Scene) {
     let (one, two) = (scene.learn("a").await, scene.learn(graph("a -> b").named("other")).await);
     let mine = scene.request(&one);
     let first = scene.create_one(&one, mine.clone()).await;
@@ -69,7 +68,7 @@ pub async fn identity_is_taken_by_other_definitions_and_finished_tasks<H: Harnes
 }
 
 /// After a lost reply the same call may be made again.
-pub async fn creating_again_after_a_lost_reply_creates_nothing_twice<H: Harness>(scene: Scene<H>) {
+pub async fn creating_again_after_a_lost_reply_creates_nothing_twice(scene: Scene) {
     let definition = scene.learn("a -> b").await;
     let requests: Vec<_> = (0..30).map(|_| scene.request(&definition)).collect();
     let first = scene.create(requests.clone()).await;
@@ -80,7 +79,7 @@ pub async fn creating_again_after_a_lost_reply_creates_nothing_twice<H: Harness>
 }
 
 /// A definition that nobody learned stops the whole call.
-pub async fn unknown_definition_creates_nothing_at_all<H: Harness>(scene: Scene<H>) {
+pub async fn unknown_definition_creates_nothing_at_all(scene: Scene) {
     let (known, unknown) = (scene.learn("a").await, graph("a -> b").named("nobody").bound());
     let requests = vec![scene.request(&known), scene.request(&unknown), scene.request(&known)];
     let refused = scene.storage().create(requests.clone(), at(0)).await;
@@ -98,8 +97,8 @@ pub async fn unknown_definition_creates_nothing_at_all<H: Harness>(scene: Scene<
 type Spoil = fn(&mut NewTask);
 
 /// One bad request, between two good ones, is refused with its field and leaves nothing.
-async fn refused<H: Harness>(
-    scene: &Scene<H>,
+async fn refused(
+    scene: &Scene,
     spoil: impl FnOnce(&mut NewTask),
     expected: impl FnOnce(&StorageError) -> bool,
 ) {
@@ -112,7 +111,7 @@ async fn refused<H: Harness>(
 }
 
 /// Only skippable steps of the workflow may be passed over.
-pub async fn bypassing_what_is_not_skippable_creates_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn bypassing_what_is_not_skippable_creates_nothing(scene: Scene) {
     for name in ["b", "nobody"] {
         let bypass = |task: &mut NewTask| task.request.bypass_steps = vec!["a".into(), name.into()];
         refused(&scene, bypass, |error| matches!(error, StorageError::Bypass(step) if step == name)).await;
@@ -120,7 +119,7 @@ pub async fn bypassing_what_is_not_skippable_creates_nothing<H: Harness>(scene: 
 }
 
 /// Texts are as long as their columns, counted in characters.
-pub async fn too_long_texts_create_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn too_long_texts_create_nothing(scene: Scene) {
     let spoils: [(&str, Spoil); 4] = [
         ("initiator", |task| task.request.initiator = "ü".repeat(129)),
         ("source_system", |task| task.request.source_system = "ü".repeat(129)),
@@ -138,7 +137,7 @@ pub async fn too_long_texts_create_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// The longest texts that fit come back whole.
-pub async fn longest_texts_are_stored<H: Harness>(scene: Scene<H>) {
+pub async fn longest_texts_are_stored(scene: Scene) {
     let definition = scene.learn("a").await;
     let mut request = scene.request(&definition);
     for text in [
@@ -156,7 +155,7 @@ pub async fn longest_texts_are_stored<H: Harness>(scene: Scene<H>) {
 }
 
 /// A request without identity is none.
-pub async fn blank_identity_creates_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn blank_identity_creates_nothing(scene: Scene) {
     for blank in ["", " \t\n"] {
         let spoil = |task: &mut NewTask| blank.clone_into(&mut task.identity_hash);
         refused(&scene, spoil, |error| matches!(error, StorageError::Blank("identity_hash"))).await;
@@ -164,7 +163,7 @@ pub async fn blank_identity_creates_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// U+0000 in any text.
-pub async fn nul_in_any_text_creates_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn nul_in_any_text_creates_nothing(scene: Scene) {
     let spoils: [(&str, Spoil); 5] = [
         ("initiator", |task| task.request.initiator = "a\0b".into()),
         ("source_system", |task| task.request.source_system = "a\0b".into()),
@@ -183,7 +182,7 @@ pub async fn nul_in_any_text_creates_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// A context or inputs that cannot be stored.
-pub async fn unstorable_contexts_and_inputs_create_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn unstorable_contexts_and_inputs_create_nothing(scene: Scene) {
     for (what, value) in values::unstorable() {
         let value = Arc::new(value);
         let context = |task: &mut NewTask| task.request.context = Arc::clone(&value);

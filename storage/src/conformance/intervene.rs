@@ -10,7 +10,6 @@ use tasker_engine::{
     TaskCommand, TaskId, TaskState,
 };
 
-use super::Harness;
 use super::fixture::{
     Scene, Started, StepSituation, TaskSituation, act_on_step, act_on_task, at, completed, graph,
 };
@@ -94,8 +93,8 @@ fn step_table(situation: StepSituation) -> [Expect<StepState>; 7] {
 }
 
 /// The answer is as the table says; one that moved nothing left everything as it was.
-async fn holds<H: Harness, S: Copy>(
-    scene: &Scene<H>,
+async fn holds<S: Copy>(
+    scene: &Scene,
     task: &Started,
     act: tasker_engine::Intervention,
     expect: Expect<S>,
@@ -117,7 +116,7 @@ async fn holds<H: Harness, S: Copy>(
 }
 
 /// Eight situations, six commands.
-pub async fn task_commands_do_what_the_table_says<H: Harness>(scene: Scene<H>) {
+pub async fn task_commands_do_what_the_table_says(scene: Scene) {
     for situation in TaskSituation::ALL {
         for (command, expect) in TASK_COMMANDS.into_iter().zip(task_table(situation)) {
             let what = format!("{situation:?}, {command:?}");
@@ -132,7 +131,7 @@ pub async fn task_commands_do_what_the_table_says<H: Harness>(scene: Scene<H>) {
 }
 
 /// Ten situations, seven commands.
-pub async fn step_commands_do_what_the_table_says<H: Harness>(scene: Scene<H>) {
+pub async fn step_commands_do_what_the_table_says(scene: Scene) {
     for situation in StepSituation::ALL.into_iter().chain([StepSituation::Skipped]) {
         for (command, expect) in step_commands().into_iter().zip(step_table(situation)) {
             let what = format!("{situation:?}, {command:?}");
@@ -152,7 +151,7 @@ pub async fn step_commands_do_what_the_table_says<H: Harness>(scene: Scene<H>) {
 }
 
 /// Only skippable steps are passed over; whatever else stands in the way is told first.
-pub async fn step_that_is_not_skippable_is_not_skipped<H: Harness>(scene: Scene<H>) {
+pub async fn step_that_is_not_skippable_is_not_skipped(scene: Scene) {
     for situation in StepSituation::ALL {
         let task = scene.step_in(situation).await;
         let act = act_on_step(&task, task.step("x"), StepCommand::Skip);
@@ -165,19 +164,19 @@ pub async fn step_that_is_not_skippable_is_not_skipped<H: Harness>(scene: Scene<
 }
 
 /// A finished task takes no act on its steps, whatever the step and the command.
-pub async fn steps_of_a_finished_task_are_left_alone<H: Harness>(scene: Scene<H>) {
+pub async fn steps_of_a_finished_task_are_left_alone(scene: Scene) {
     for situation in [TaskSituation::Complete, TaskSituation::Cancelled, TaskSituation::ResolvedManually] {
         let task = scene.task_in(situation).await;
         for command in step_commands() {
             let what = format!("{situation:?}, {command:?}");
             let act = act_on_step(&task, task.step("x"), command);
-            holds::<_, StepState>(&scene, &task, act, No(TaskFinished), &what).await;
+            holds::<StepState>(&scene, &task, act, No(TaskFinished), &what).await;
         }
     }
 }
 
 /// An errored task goes back to `pending` in the same call.
-pub async fn act_on_a_step_reopens_an_errored_task<H: Harness>(scene: Scene<H>) {
+pub async fn act_on_a_step_reopens_an_errored_task(scene: Scene) {
     for (command, expect) in step_commands().into_iter().zip(step_table(StepSituation::Permanent)) {
         let task = scene.task_in(TaskSituation::Error).await;
         let expect = if command == StepCommand::Skip { No(NotSkippable) } else { expect };
@@ -194,14 +193,14 @@ pub async fn act_on_a_step_reopens_an_errored_task<H: Harness>(scene: Scene<H>) 
 }
 
 /// Declaring something done needs a reason; nothing else does.
-pub async fn resolving_needs_a_reason<H: Harness>(scene: Scene<H>) {
+pub async fn resolving_needs_a_reason(scene: Scene) {
     for reason in [None, Some(String::new()), Some(" \t".to_owned())] {
         let task = scene.task_in(TaskSituation::Error).await;
         let resolve_step = act_on_step(&task, task.step("x"), StepCommand::Resolve { results: None });
         for mut act in [act_on_task(&task, TaskCommand::Resolve), resolve_step] {
             act.reason.clone_from(&reason);
             let what = format!("{reason:?}");
-            holds::<_, TaskState>(&scene, &task, act, No(ReasonRequired), &what).await;
+            holds::<TaskState>(&scene, &task, act, No(ReasonRequired), &what).await;
         }
     }
     for command in TASK_COMMANDS.into_iter().filter(|command| *command != TaskCommand::Resolve) {
@@ -214,7 +213,7 @@ pub async fn resolving_needs_a_reason<H: Harness>(scene: Scene<H>) {
 }
 
 /// A caller that names the state it saw is told when another is found, before anything else.
-pub async fn task_that_changed_meanwhile_is_a_conflict<H: Harness>(scene: Scene<H>) {
+pub async fn task_that_changed_meanwhile_is_a_conflict(scene: Scene) {
     for situation in TaskSituation::ALL {
         for seen in TaskState::ALL {
             let task = scene.task_in(situation).await;
@@ -235,7 +234,7 @@ pub async fn task_that_changed_meanwhile_is_a_conflict<H: Harness>(scene: Scene<
 }
 
 /// The same for steps.
-pub async fn step_that_changed_meanwhile_is_a_conflict<H: Harness>(scene: Scene<H>) {
+pub async fn step_that_changed_meanwhile_is_a_conflict(scene: Scene) {
     for situation in StepSituation::ALL {
         for seen in StepState::ALL {
             let task = scene.step_in(situation).await;
@@ -256,7 +255,7 @@ pub async fn step_that_changed_meanwhile_is_a_conflict<H: Harness>(scene: Scene<
 }
 
 /// A task that is not there is an error; a step that the task does not have is a refusal.
-pub async fn unknown_tasks_and_steps_are_told<H: Harness>(scene: Scene<H>) {
+pub async fn unknown_tasks_and_steps_are_told(scene: Scene) {
     let (task, other) = (scene.start("a").await, scene.start("a").await);
     let nowhere = TaskId(i64::MAX);
     let on_task = act_on_task(nowhere, TaskCommand::Pause);
@@ -267,12 +266,12 @@ pub async fn unknown_tasks_and_steps_are_told<H: Harness>(scene: Scene<H>) {
     }
     for step in [other.step("a"), tasker_engine::StepId(i64::MAX)] {
         let act = act_on_step(&task, step, StepCommand::Cancel);
-        holds::<_, StepState>(&scene, &task, act, No(UnknownStep), "another task's step").await;
+        holds::<StepState>(&scene, &task, act, No(UnknownStep), "another task's step").await;
     }
 }
 
 /// The fence: a running step that an act moved does not take its outcome.
-pub async fn running_step_that_an_act_moves_is_fenced<H: Harness>(scene: Scene<H>) {
+pub async fn running_step_that_an_act_moves_is_fenced(scene: Scene) {
     for whole in [true, false] {
         let task = scene.start("a -> b, c").await;
         let claim = scene.claim(&task, "a").await;
@@ -287,7 +286,7 @@ pub async fn running_step_that_an_act_moves_is_fenced<H: Harness>(scene: Scene<H
 }
 
 /// After a lost reply an act may be sent again; it is not done twice.
-pub async fn act_sent_again_is_not_done_twice<H: Harness>(scene: Scene<H>) {
+pub async fn act_sent_again_is_not_done_twice(scene: Scene) {
     for situation in StepSituation::ALL {
         for command in step_commands() {
             let task = scene.step_of_in(graph("x, other").skippable("x"), situation).await;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 use tasker_engine::{Creation, Storage as _, StorageError, Version};
 
-use super::Harness;
 use super::fixture::{Graph, Scene, at, graph, values};
 
 /// The bound template comes back from the storage as it went in.
-pub async fn learned_definition_is_what_its_tasks_name<H: Harness>(scene: Scene<H>) {
+pub async fn learned_definition_is_what_its_tasks_name(scene: Scene) {
     let definition = scene.learn(everything()).await;
     let task = scene.create_one(&definition, scene.request(&definition)).await;
     let record = scene.task(&task).await;
@@ -19,7 +18,7 @@ pub async fn learned_definition_is_what_its_tasks_name<H: Harness>(scene: Scene<
 }
 
 /// Every column of a step that the template fills.
-pub async fn learned_steps_keep_what_the_template_says<H: Harness>(scene: Scene<H>) {
+pub async fn learned_steps_keep_what_the_template_says(scene: Scene) {
     let task = scene.start(everything()).await;
     let a = scene.step(&task, "a").await;
     assert_eq!((a.retry_limit, a.retryable, a.skippable), (7, false, true));
@@ -44,7 +43,7 @@ fn everything() -> Graph {
 }
 
 /// Once, twice in a call, or again later: all the same.
-pub async fn learning_again_changes_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn learning_again_changes_nothing(scene: Scene) {
     let task = scene.start("a -> b").await;
     let before = scene.task(&task).await;
     let again = Arc::clone(&task.definition);
@@ -55,12 +54,12 @@ pub async fn learning_again_changes_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// Nothing to learn is no fault.
-pub async fn learning_nothing_is_no_fault<H: Harness>(scene: Scene<H>) {
+pub async fn learning_nothing_is_no_fault(scene: Scene) {
     scene.storage().learn(&[], at(0)).await.expect("learn nothing");
 }
 
 /// One call brings several, of one name and of others.
-pub async fn learning_many_at_once_learns_each<H: Harness>(scene: Scene<H>) {
+pub async fn learning_many_at_once_learns_each(scene: Scene) {
     let definitions = ["a", "a -> b", "a -> b -> c"].map(|edges| graph(edges).bound());
     let others = ["x", "y"].map(|name| graph("a, b").named(name).bound());
     let all: Vec<_> = definitions.into_iter().chain(others).collect();
@@ -72,7 +71,7 @@ pub async fn learning_many_at_once_learns_each<H: Harness>(scene: Scene<H>) {
 }
 
 /// A later template of the same name and version never touches the steps of a task.
-pub async fn learned_changes_leave_older_tasks_alone<H: Harness>(scene: Scene<H>) {
+pub async fn learned_changes_leave_older_tasks_alone(scene: Scene) {
     let task = scene.start("a -> b").await;
     let before = scene.task(&task).await;
     let changed = scene.start(graph("b -> a, c").limit("a", 9).skippable("b")).await;
@@ -82,7 +81,7 @@ pub async fn learned_changes_leave_older_tasks_alone<H: Harness>(scene: Scene<H>
 }
 
 /// Two processes that start at once learn the same definitions, in whatever order.
-pub async fn learning_at_once_in_any_order_learns_each<H: Harness>(scene: Scene<H>) {
+pub async fn learning_at_once_in_any_order_learns_each(scene: Scene) {
     let forwards: Vec<_> = (0..12).map(|n| graph("a -> b").named(&format!("w{n}")).bound()).collect();
     let backwards: Vec<_> = forwards.iter().rev().cloned().collect();
     let learners: Vec<_> = (0..6)
@@ -101,7 +100,7 @@ pub async fn learning_at_once_in_any_order_learns_each<H: Harness>(scene: Scene<
 }
 
 /// A configuration is a value like any other: what cannot be stored is refused, and nothing of the call is learned.
-pub async fn learning_what_cannot_be_stored_is_refused_whole<H: Harness>(scene: Scene<H>) {
+pub async fn learning_what_cannot_be_stored_is_refused_whole(scene: Scene) {
     for (what, value) in values::unstorable() {
         let (good, bad) = (graph("a").named("good").bound(), graph("a").config("a", value).bound());
         let refused = scene.storage().learn(&[Arc::clone(&good), bad], at(0)).await;
@@ -115,7 +114,7 @@ pub async fn learning_what_cannot_be_stored_is_refused_whole<H: Harness>(scene: 
 }
 
 /// A configuration is stored as `normalise` makes it.
-pub async fn learned_configurations_are_normalised<H: Harness>(scene: Scene<H>) {
+pub async fn learned_configurations_are_normalised(scene: Scene) {
     for (value, normal) in values::normalised() {
         let task = scene.start(graph("a").config("a", json!({ "n": value }))).await;
         values::assert_same(&scene.step(&task, "a").await.binding.config, &json!({ "n": normal }));
@@ -123,7 +122,7 @@ pub async fn learned_configurations_are_normalised<H: Harness>(scene: Scene<H>) 
 }
 
 /// The longest names that a template may have.
-pub async fn longest_names_are_learned<H: Harness>(scene: Scene<H>) {
+pub async fn longest_names_are_learned(scene: Scene) {
     let long = |length: usize| "ü".repeat(length);
     let (step, after) = (long(128), long(127));
     let graph = graph(&format!("{step} -> {after}")).handler(&step, &long(255)).with(&step, |step| {
@@ -146,7 +145,7 @@ pub async fn longest_names_are_learned<H: Harness>(scene: Scene<H>) {
 }
 
 /// One name in two namespaces, and in two versions, is another workflow each time.
-pub async fn namespaces_and_versions_are_told_apart<H: Harness>(scene: Scene<H>) {
+pub async fn namespaces_and_versions_are_told_apart(scene: Scene) {
     let namespace =
         |name: &'static str| graph("a").edit(|template| name.clone_into(&mut template.namespace_name));
     let version = graph("a -> b").edit(|template| template.version = Version(2, 0, 0));
@@ -157,7 +156,7 @@ pub async fn namespaces_and_versions_are_told_apart<H: Harness>(scene: Scene<H>)
 }
 
 /// A retry policy is a value like any other.
-pub async fn learning_an_unstorable_policy_is_refused<H: Harness>(scene: Scene<H>) {
+pub async fn learning_an_unstorable_policy_is_refused(scene: Scene) {
     let bad = graph("a").with("a", |step| step.retry_policy = json!({ "type": "x\0" })).bound();
     let refused = scene.storage().learn(&[bad], at(0)).await;
     assert!(matches!(refused, Err(StorageError::Payload { .. })), "{refused:?}");

@@ -1,6 +1,6 @@
 //! Every case of the suite, in one place: the stamped tests, their number and [`cases`] all come from here.
 
-use super::{Case, Harness};
+use super::Case;
 
 /// Hands the whole list to another macro, with whatever that one wants beside it.
 #[doc(hidden)]
@@ -400,7 +400,7 @@ macro_rules! __conformance_list {
         pub const CASES: &[&str] = &[$($(concat!(stringify!($group), "::", stringify!($case)),)*)*];
 
         /// All cases, to be run one by one.
-        pub fn cases<H: Harness>() -> Vec<Case<H>> {
+        pub fn cases() -> Vec<Case> {
             vec![$($(Case {
                 name: concat!(stringify!($group), "::", stringify!($case)),
                 run: |scene| Box::pin(super::$group::$case(scene)),

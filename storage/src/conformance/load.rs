@@ -3,11 +3,10 @@
 use serde_json::json;
 use tasker_engine::{Detail, RetryAdvice, StepCommand, Storage as _, TaskId};
 
-use super::Harness;
 use super::fixture::{Scene, failed};
 
 /// "In the order asked for; unknown ones are left out."
-pub async fn loaded_tasks_stand_in_the_order_asked_for<H: Harness>(scene: Scene<H>) {
+pub async fn loaded_tasks_stand_in_the_order_asked_for(scene: Scene) {
     let tasks = scene.start_many("a -> b", 4).await;
     let asked = [tasks[2].id, TaskId(i64::MAX), tasks[0].id, TaskId(-1), tasks[3].id];
     for detail in [Detail::Graph, Detail::Audit] {
@@ -18,7 +17,7 @@ pub async fn loaded_tasks_stand_in_the_order_asked_for<H: Harness>(scene: Scene<
 }
 
 /// Nothing asked for, nothing found.
-pub async fn loading_nothing_finds_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn loading_nothing_finds_nothing(scene: Scene) {
     scene.start("a").await;
     for asked in [&[][..], &[TaskId(i64::MAX)]] {
         assert_eq!(scene.storage().load(asked, Detail::Audit).await.expect("load"), []);
@@ -26,7 +25,7 @@ pub async fn loading_nothing_finds_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// Without the audit trail everything else is the same.
-pub async fn loaded_graph_is_all_but_the_audit_trail<H: Harness>(scene: Scene<H>) {
+pub async fn loaded_graph_is_all_but_the_audit_trail(scene: Scene) {
     let task = scene.start("a -> b, c").await;
     let a = scene.claim(&task, "a").await;
     scene.record(failed(&task, &a, RetryAdvice::Default)).await;
@@ -41,7 +40,7 @@ pub async fn loaded_graph_is_all_but_the_audit_trail<H: Harness>(scene: Scene<H>
 }
 
 /// Loading changes nothing.
-pub async fn loading_changes_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn loading_changes_nothing(scene: Scene) {
     let task = scene.start("a").await;
     let before = scene.task(&task).await;
     assert_eq!(scene.task(&task).await, before);
@@ -49,7 +48,7 @@ pub async fn loading_changes_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// Many tasks at once, each with its own steps and rows.
-pub async fn loaded_tasks_keep_their_own_steps<H: Harness>(scene: Scene<H>) {
+pub async fn loaded_tasks_keep_their_own_steps(scene: Scene) {
     let mut all = scene.start_many("a -> b", 5).await;
     all.extend(scene.start_many("x, y, z", 5).await);
     for task in all.iter().step_by(2) {

@@ -4,18 +4,17 @@
 use serde_json::json;
 use tasker_engine::{PARKED_FIRST, PARKED_MOST, RetryAdvice, parked_for};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, at, completed, failed, graph};
 
 /// A handler that is there but has no room left is not one that is missing.
-pub async fn handler_without_room_left_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn handler_without_room_left_gives_a_wake_due_now(scene: Scene) {
     let task = scene.start(graph("a, b").handler("a", "red").handler("b", "red")).await;
     let progress = scene.one(AdvanceCall::wanting(&task).at(5).handlers(&[("red", 1)])).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
 }
 
 /// "It is parked: due later, by a delay that doubles each time in a row".
-pub async fn task_without_a_handler_here_is_parked_ever_longer<H: Harness>(scene: Scene<H>) {
+pub async fn task_without_a_handler_here_is_parked_ever_longer(scene: Scene) {
     let task = scene.start("a").await;
     let mut due = at(0);
     for times in 0..9 {
@@ -34,14 +33,14 @@ pub async fn task_without_a_handler_here_is_parked_ever_longer<H: Harness>(scene
 }
 
 /// The delays of parking themselves.
-pub async fn parking_delays_double_up_to_the_longest<H: Harness>(_: Scene<H>) {
+pub async fn parking_delays_double_up_to_the_longest(_: Scene) {
     let seconds: Vec<_> = (0..9).map(|times| parked_for(times).as_secs()).collect();
     assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     assert_eq!((parked_for(0), parked_for(u32::MAX)), (PARKED_FIRST, PARKED_MOST));
 }
 
 /// "In a row": what was claimed meanwhile begins a new row.
-pub async fn parking_begins_anew_after_a_claim<H: Harness>(scene: Scene<H>) {
+pub async fn parking_begins_anew_after_a_claim(scene: Scene) {
     let task = scene.start("a -> b").await;
     for seconds in 0..4 {
         scene.one(AdvanceCall::wanting(&task).at(seconds).handlers(&[])).await;
@@ -54,14 +53,14 @@ pub async fn parking_begins_anew_after_a_claim<H: Harness>(scene: Scene<H>) {
 }
 
 /// One step that room was short for, one without handler: not only because of the handler, so due now.
-pub async fn task_is_parked_only_when_no_room_would_have_helped<H: Harness>(scene: Scene<H>) {
+pub async fn task_is_parked_only_when_no_room_would_have_helped(scene: Scene) {
     let task = scene.start(graph("a, b, c").handler("a", "red").handler("b", "red")).await;
     let progress = scene.one(AdvanceCall::wanting(&task).at(5).handlers(&[("red", 1)])).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, Some(at(5))));
 }
 
 /// A step that is to be tried again before the task would be looked at anyway.
-pub async fn parked_task_is_woken_earlier_for_a_failed_step<H: Harness>(scene: Scene<H>) {
+pub async fn parked_task_is_woken_earlier_for_a_failed_step(scene: Scene) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     let wait = PARKED_FIRST / 2;
@@ -71,7 +70,7 @@ pub async fn parked_task_is_woken_earlier_for_a_failed_step<H: Harness>(scene: S
 }
 
 /// A worker that has no handler for a step does not keep those from it who have.
-pub async fn parked_step_is_claimed_by_whoever_can<H: Harness>(scene: Scene<H>) {
+pub async fn parked_step_is_claimed_by_whoever_can(scene: Scene) {
     let task = scene.start("a, b").await;
     let first = scene.one(AdvanceCall::wanting(&task).handlers(&[("b", 1)])).await;
     assert_eq!((first.claims.len(), first.next_wake), (1, Some(at(0) + PARKED_FIRST)));

@@ -10,11 +10,10 @@ use tasker_engine::{
     StepCommand, StepState, Storage as _, StorageError, payload,
 };
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, act_on_step, completed, ended, graph, spawned, values};
 
 /// The suite's own table is right about which values can be stored.
-pub async fn tables_of_values_are_what_check_and_normalise_say<H: Harness>(_: Scene<H>) {
+pub async fn tables_of_values_are_what_check_and_normalise_say(_: Scene) {
     let limits = payload::Limits::default();
     for (what, value) in values::unstorable() {
         assert!(payload::check(&value, &limits).is_err(), "{what}");
@@ -30,7 +29,7 @@ pub async fn tables_of_values_are_what_check_and_normalise_say<H: Harness>(_: Sc
 }
 
 /// Results come back as they were, to the child that reads them and to whoever loads the task.
-pub async fn results_at_the_limits_come_back_as_they_were<H: Harness>(scene: Scene<H>) {
+pub async fn results_at_the_limits_come_back_as_they_were(scene: Scene) {
     for (what, value) in values::storable() {
         let task = scene.start("a -> b").await;
         scene.complete(&task, "a", value.clone()).await;
@@ -41,7 +40,7 @@ pub async fn results_at_the_limits_come_back_as_they_were<H: Harness>(scene: Sce
 }
 
 /// Contexts and inputs come back as they were.
-pub async fn contexts_at_the_limits_come_back_as_they_were<H: Harness>(scene: Scene<H>) {
+pub async fn contexts_at_the_limits_come_back_as_they_were(scene: Scene) {
     let definition = scene.learn("a, b").await;
     for (what, value) in values::storable().into_iter().filter(|(_, value)| value.is_object()) {
         let mut request = scene.request(&definition);
@@ -55,7 +54,7 @@ pub async fn contexts_at_the_limits_come_back_as_they_were<H: Harness>(scene: Sc
 }
 
 /// One table of numbers, through every door.
-pub async fn numbers_are_normalised_wherever_they_come_in<H: Harness>(scene: Scene<H>) {
+pub async fn numbers_are_normalised_wherever_they_come_in(scene: Scene) {
     let definition = scene.learn("a -> b, c, d").await;
     for (value, normal) in values::normalised() {
         let (value, normal) = (json!({ "n": value }), json!({ "n": normal }));
@@ -82,7 +81,7 @@ pub async fn numbers_are_normalised_wherever_they_come_in<H: Harness>(scene: Sce
 }
 
 /// A result that cannot be stored fails its step for good, and says so.
-pub async fn unstorable_results_fail_their_step_for_good<H: Harness>(scene: Scene<H>) {
+pub async fn unstorable_results_fail_their_step_for_good(scene: Scene) {
     for (what, value) in values::unstorable() {
         let task = scene.start("a -> b, c").await;
         let claim = scene.claim(&task, "a").await;
@@ -103,7 +102,7 @@ pub async fn unstorable_results_fail_their_step_for_good<H: Harness>(scene: Scen
 }
 
 /// One odd output among ninety-nine others: only its step fails.
-pub async fn unrecordable_outcome_does_not_stop_the_others<H: Harness>(scene: Scene<H>) {
+pub async fn unrecordable_outcome_does_not_stop_the_others(scene: Scene) {
     let task = scene.start(super::fixture::Graph::wide(100)).await;
     let claims = scene.claim_all(&task).await;
     assert_eq!(claims.len(), 100);
@@ -131,7 +130,7 @@ pub async fn unrecordable_outcome_does_not_stop_the_others<H: Harness>(scene: Sc
 }
 
 /// Texts of errors are made storable: U+0000 is replaced, and what is too long is cut.
-pub async fn error_texts_are_made_storable<H: Harness>(scene: Scene<H>) {
+pub async fn error_texts_are_made_storable(scene: Scene) {
     let task = scene.start("a, b").await;
     let texts = [("a", "no\0thing".to_owned(), "no\u{fffd}thing"), ("b", "x".repeat(1 << 20), "xxx")];
     for (name, text, beginning) in texts {
@@ -150,7 +149,7 @@ pub async fn error_texts_are_made_storable<H: Harness>(scene: Scene<H>) {
 }
 
 /// An operator's results are checked before anything is written.
-pub async fn unstorable_results_of_operators_are_refused<H: Harness>(scene: Scene<H>) {
+pub async fn unstorable_results_of_operators_are_refused(scene: Scene) {
     let task = scene.start("a").await;
     let before = scene.task(&task).await;
     for (what, value) in values::unstorable() {
@@ -170,7 +169,7 @@ pub async fn unstorable_results_of_operators_are_refused<H: Harness>(scene: Scen
 }
 
 /// Who acts and why are texts like any other.
-pub async fn unstorable_actors_and_reasons_are_refused<H: Harness>(scene: Scene<H>) {
+pub async fn unstorable_actors_and_reasons_are_refused(scene: Scene) {
     let task = scene.start("a").await;
     let before = scene.task(&task).await;
     let spoils: [fn(&mut Intervention); 6] = [
@@ -200,7 +199,7 @@ pub async fn unstorable_actors_and_reasons_are_refused<H: Harness>(scene: Scene<
 }
 
 /// The longest actor and reason that fit stand in the row.
-pub async fn longest_actors_and_reasons_are_stored<H: Harness>(scene: Scene<H>) {
+pub async fn longest_actors_and_reasons_are_stored(scene: Scene) {
     let task = scene.start("a, b").await;
     let mut act = act_on_step(&task, task.step("a"), StepCommand::Resolve { results: None });
     (act.actor, act.reason) = ("ü".repeat(128), Some("ü".repeat(1024)));
@@ -210,7 +209,7 @@ pub async fn longest_actors_and_reasons_are_stored<H: Harness>(scene: Scene<H>) 
 }
 
 /// The configuration of a spawned step: normalised, or the whole outcome is not recordable.
-pub async fn configurations_of_spawned_steps_are_checked<H: Harness>(scene: Scene<H>) {
+pub async fn configurations_of_spawned_steps_are_checked(scene: Scene) {
     let spawning = |config: Value| {
         let mut step = spawned("s", &[], &[]);
         step.config = Arc::new(config);

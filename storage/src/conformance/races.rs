@@ -4,10 +4,9 @@
 use serde_json::json;
 use tasker_engine::{Claim, Progress, Recording, RetryAdvice, StepState, TaskState};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Order, Scene, Started, completed, failed, graph, race};
 
-pub(super) async fn advance<H: Harness>(scene: Scene<H>, call: AdvanceCall) -> Progress {
+pub(super) async fn advance(scene: Scene, call: AdvanceCall) -> Progress {
     scene.one(call).await
 }
 
@@ -16,7 +15,7 @@ pub(super) fn bringing(task: &Started, claim: &Claim) -> AdvanceCall {
 }
 
 /// Each of two calls sees the other's leaf running or done; never both running.
-pub async fn two_last_leaves_finishing_at_once_settle_the_task_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_last_leaves_finishing_at_once_settle_the_task_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a, b").await;
         let claims = scene.claim_all(&task).await;
@@ -32,7 +31,7 @@ pub async fn two_last_leaves_finishing_at_once_settle_the_task_once<H: Harness>(
 }
 
 /// A last success beside a permanent failure.
-pub async fn last_success_and_failure_at_once_err_once<H: Harness>(scene: Scene<H>) {
+pub async fn last_success_and_failure_at_once_err_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a, b").await;
         let claims = scene.claim_all(&task).await;
@@ -47,7 +46,7 @@ pub async fn last_success_and_failure_at_once_err_once<H: Harness>(scene: Scene<
 }
 
 /// The join is claimed by the second of its parents, exactly once.
-pub async fn two_parents_finishing_at_once_claim_their_join_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_parents_finishing_at_once_claim_their_join_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> join, b -> join").await;
         let claims = scene.claim_all(&task).await;
@@ -63,7 +62,7 @@ pub async fn two_parents_finishing_at_once_claim_their_join_once<H: Harness>(sce
 }
 
 /// The reply was slow, and the worker asks again while the first call is still under way.
-pub async fn advance_sent_twice_at_once_counts_once<H: Harness>(scene: Scene<H>) {
+pub async fn advance_sent_twice_at_once_counts_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a -> b, a -> c").await;
         let call = bringing(&task, &scene.claim(&task, "a").await);
@@ -82,7 +81,7 @@ pub async fn advance_sent_twice_at_once_counts_once<H: Harness>(scene: Scene<H>)
 }
 
 /// Whoever comes second finds the step claimed.
-pub async fn two_workers_wanting_one_task_claim_each_step_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_workers_wanting_one_task_claim_each_step_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a, b, c").await;
         let one = advance(scene.clone(), AdvanceCall::wanting(&task).room(2));
@@ -96,7 +95,7 @@ pub async fn two_workers_wanting_one_task_claim_each_step_once<H: Harness>(scene
 }
 
 /// A back-off that is over is taken by one.
-pub async fn two_workers_retrying_one_step_claim_it_once<H: Harness>(scene: Scene<H>) {
+pub async fn two_workers_retrying_one_step_claim_it_once(scene: Scene) {
     for order in Order::all() {
         let task = scene.start("a").await;
         let claim = scene.claim(&task, "a").await;
@@ -111,7 +110,7 @@ pub async fn two_workers_retrying_one_step_claim_it_once<H: Harness>(scene: Scen
 }
 
 /// One step at a time, whoever asks.
-pub async fn two_workers_keep_to_the_limit_of_a_task<H: Harness>(scene: Scene<H>) {
+pub async fn two_workers_keep_to_the_limit_of_a_task(scene: Scene) {
     for order in Order::all() {
         let task = scene.start(graph("a, b, c").one_at_a_time()).await;
         let one = advance(scene.clone(), AdvanceCall::wanting(&task));

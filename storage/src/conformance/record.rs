@@ -10,12 +10,11 @@ use tasker_engine::{
     audit,
 };
 
-use super::Harness;
 use super::check::{metadata, rows};
 use super::fixture::{RAN, Scene, at, completed, ended, failed, graph, worker};
 
 /// A success.
-pub async fn completed_outcome_writes_row_and_results<H: Harness>(scene: Scene<H>) {
+pub async fn completed_outcome_writes_row_and_results(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claim_at(&task, "a", 1).await;
     scene.record_at(completed(&task, &claim, json!({ "n": 1 })), 2).await;
@@ -48,7 +47,7 @@ fn failure<'a>(
 }
 
 /// A failure that waits as the reference does.
-pub async fn failed_outcome_writes_row_and_error<H: Harness>(scene: Scene<H>) {
+pub async fn failed_outcome_writes_row_and_error(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim_at(&task, "a", 1).await;
     let error = ErrorReport { class: "Boom".into(), message: "it went off".into(), code: Some("E7".into()) };
@@ -64,7 +63,7 @@ pub async fn failed_outcome_writes_row_and_error<H: Harness>(scene: Scene<H>) {
 }
 
 /// A failure that asks for a wait: exact in the row, in whole seconds rounded up in the column.
-pub async fn failure_that_asks_for_a_wait_stores_it_rounded_up<H: Harness>(scene: Scene<H>) {
+pub async fn failure_that_asks_for_a_wait_stores_it_rounded_up(scene: Scene) {
     let micros = Duration::from_micros;
     for (wait, seconds) in
         [(micros(0), 0), (micros(1), 1), (micros(999_999), 1), (micros(1_000_000), 1), (micros(1_000_001), 2)]
@@ -82,7 +81,7 @@ pub async fn failure_that_asks_for_a_wait_stores_it_rounded_up<H: Harness>(scene
 }
 
 /// A wait longer than the column holds is cut there; the row has it whole.
-pub async fn wait_longer_than_the_column_is_cut_there<H: Harness>(scene: Scene<H>) {
+pub async fn wait_longer_than_the_column_is_cut_there(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     let wait = Duration::from_secs(3_000_000_000);
@@ -93,7 +92,7 @@ pub async fn wait_longer_than_the_column_is_cut_there<H: Harness>(scene: Scene<H
 }
 
 /// "A permanent one takes `retryable`", and says how it was.
-pub async fn permanent_failure_takes_the_permission_to_retry<H: Harness>(scene: Scene<H>) {
+pub async fn permanent_failure_takes_the_permission_to_retry(scene: Scene) {
     for retryable in [true, false] {
         let graph = if retryable { graph("a, b") } else { graph("a, b").not_retryable("a") };
         let task = scene.start(graph).await;
@@ -108,7 +107,7 @@ pub async fn permanent_failure_takes_the_permission_to_retry<H: Harness>(scene: 
 }
 
 /// The last attempt says that there is no other.
-pub async fn last_failure_says_that_no_retry_is_available<H: Harness>(scene: Scene<H>) {
+pub async fn last_failure_says_that_no_retry_is_available(scene: Scene) {
     let task = scene.start(graph("a, b").limit("a", 2)).await;
     for (attempt, available) in [(1_u32, true), (2, false)] {
         let claim = scene.claim_at(&task, "a", u64::from(attempt) * 100).await;
@@ -119,7 +118,7 @@ pub async fn last_failure_says_that_no_retry_is_available<H: Harness>(scene: Sce
 }
 
 /// A success after failures replaces what they left.
-pub async fn results_replace_what_failures_left<H: Harness>(scene: Scene<H>) {
+pub async fn results_replace_what_failures_left(scene: Scene) {
     let task = scene.start("a").await;
     for (seconds, message) in [(0, "first"), (100, "second")] {
         let claim = scene.claim_at(&task, "a", seconds).await;
@@ -135,7 +134,7 @@ pub async fn results_replace_what_failures_left<H: Harness>(scene: Scene<H>) {
 }
 
 /// A hand-back takes the attempt back.
-pub async fn hand_back_takes_the_attempt_back<H: Harness>(scene: Scene<H>) {
+pub async fn hand_back_takes_the_attempt_back(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim_at(&task, "a", 1).await;
     scene.record_at(ended(&task, &claim, OutcomeKind::HandBack), 2).await;
@@ -149,7 +148,7 @@ pub async fn hand_back_takes_the_attempt_back<H: Harness>(scene: Scene<H>) {
 }
 
 /// A snooze takes the attempt back, and says until when.
-pub async fn snooze_takes_the_attempt_back_and_says_until_when<H: Harness>(scene: Scene<H>) {
+pub async fn snooze_takes_the_attempt_back_and_says_until_when(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim_at(&task, "a", 1).await;
     let until = at(77) + Duration::from_micros(5);
@@ -160,7 +159,7 @@ pub async fn snooze_takes_the_attempt_back_and_says_until_when<H: Harness>(scene
 }
 
 /// Both keep what earlier failures left.
-pub async fn hand_back_and_snooze_keep_earlier_attempts_and_errors<H: Harness>(scene: Scene<H>) {
+pub async fn hand_back_and_snooze_keep_earlier_attempts_and_errors(scene: Scene) {
     for kind in [OutcomeKind::HandBack, OutcomeKind::Snooze { until: at(200) }] {
         let task = scene.start("a").await;
         let first = scene.claim(&task, "a").await;
@@ -176,7 +175,7 @@ pub async fn hand_back_and_snooze_keep_earlier_attempts_and_errors<H: Harness>(s
 }
 
 /// What an unrecordable outcome leaves: the row of a permanent failure, under its own claim.
-pub async fn unrecordable_outcome_writes_the_row_of_a_permanent_failure<H: Harness>(scene: Scene<H>) {
+pub async fn unrecordable_outcome_writes_the_row_of_a_permanent_failure(scene: Scene) {
     let task = scene.start("a, b").await;
     let claim = scene.claim(&task, "a").await;
     let how = scene.bring_at(completed(&task, &claim, json!("\0")), 2).await;
@@ -189,7 +188,7 @@ pub async fn unrecordable_outcome_writes_the_row_of_a_permanent_failure<H: Harne
 }
 
 /// Every row that an outcome writes has an id of its own.
-pub async fn recorded_rows_are_the_rows_in_the_audit_trail<H: Harness>(scene: Scene<H>) {
+pub async fn recorded_rows_are_the_rows_in_the_audit_trail(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let mut told = Vec::new();
@@ -204,7 +203,7 @@ pub async fn recorded_rows_are_the_rows_in_the_audit_trail<H: Harness>(scene: Sc
 }
 
 /// What user code yields is stored for the step that yielded it.
-pub async fn results_of_one_call_go_to_their_own_steps<H: Harness>(scene: Scene<H>) {
+pub async fn results_of_one_call_go_to_their_own_steps(scene: Scene) {
     let tasks = scene.start_many("a, b", 3).await;
     let mut call = super::fixture::AdvanceCall::default();
     let mut expected = Vec::new();
@@ -225,7 +224,7 @@ pub async fn results_of_one_call_go_to_their_own_steps<H: Harness>(scene: Scene<
 }
 
 /// A wait beyond the years that can be written: no row can say until when, so the column's longest holds.
-pub async fn wait_beyond_all_years_is_the_longest_of_the_column<H: Harness>(scene: Scene<H>) {
+pub async fn wait_beyond_all_years_is_the_longest_of_the_column(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim_at(&task, "a", 1).await;
     scene.record_at(failed(&task, &claim, RetryAdvice::After(Duration::MAX)), 2).await;

@@ -4,7 +4,6 @@
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use super::Harness;
 use super::fixture::Scene;
 use super::same::{Operation, operations, same_answers};
 
@@ -16,7 +15,7 @@ fn sequences(length: usize, seed: u64) -> Vec<Vec<Operation>> {
 }
 
 /// The same calls on another storage: the same answers, and the same tasks in the end.
-pub async fn same_calls_replay_to_the_same_state<H: Harness>(scene: Scene<H>) {
+pub async fn same_calls_replay_to_the_same_state(scene: Scene) {
     for operations in sequences(60, 1) {
         let (one, two) = (scene.another().await, scene.another().await);
         if let Err(difference) = same_answers(&one, &two, &operations).await {
@@ -26,7 +25,7 @@ pub async fn same_calls_replay_to_the_same_state<H: Harness>(scene: Scene<H>) {
 }
 
 /// Every call is made twice, as after a lost reply: no rule is broken, and both storages still agree.
-pub async fn calls_made_twice_break_no_rule<H: Harness>(scene: Scene<H>) {
+pub async fn calls_made_twice_break_no_rule(scene: Scene) {
     for operations in sequences(30, 2) {
         let twice: Vec<_> =
             operations.into_iter().flat_map(|operation| [operation, Operation::Again]).collect();

@@ -5,11 +5,10 @@ use tasker_engine::{
     ErrorReport, OutcomeKind, Recording, Rescued, StepState, TaskCommand, TaskState, Timestamp,
 };
 
-use super::Harness;
 use super::fixture::{Scene, at, completed, ended, graph};
 
 /// A worker that never beat, or not since then, is lost.
-pub async fn steps_of_lost_workers_fail<H: Harness>(scene: Scene<H>) {
+pub async fn steps_of_lost_workers_fail(scene: Scene) {
     for beats in [false, true] {
         let task = scene.start("a -> b").await;
         let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
@@ -39,7 +38,7 @@ pub async fn steps_of_lost_workers_fail<H: Harness>(scene: Scene<H>) {
 }
 
 /// A worker that beat since then keeps its steps; so does a claim made since then.
-pub async fn steps_of_living_workers_are_left_alone<H: Harness>(scene: Scene<H>) {
+pub async fn steps_of_living_workers_are_left_alone(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let old = scene.claims_by(&task, 1, 1, 0).await;
     scene.claims_by(&task, 2, 1, 20).await;
@@ -51,7 +50,7 @@ pub async fn steps_of_living_workers_are_left_alone<H: Harness>(scene: Scene<H>)
 }
 
 /// The claim that was rescued no longer counts, also before the step runs again.
-pub async fn outcome_of_a_rescued_claim_is_stale<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_a_rescued_claim_is_stale(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
     scene.rescue(10, 100, 40).await;
@@ -65,7 +64,7 @@ pub async fn outcome_of_a_rescued_claim_is_stale<H: Harness>(scene: Scene<H>) {
 }
 
 /// At the limit of attempts the step is blocked, and the task is woken now: it may have to settle.
-pub async fn rescue_of_a_last_attempt_wakes_the_task_to_settle<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_of_a_last_attempt_wakes_the_task_to_settle(scene: Scene) {
     for graph in [graph("a").limit("a", 1), graph("a").not_retryable("a")] {
         let task = scene.start(graph).await;
         scene.claims_by(&task, 1, 1, 0).await;
@@ -78,7 +77,7 @@ pub async fn rescue_of_a_last_attempt_wakes_the_task_to_settle<H: Harness>(scene
 }
 
 /// At most so many a call, ascending by task and step.
-pub async fn rescue_keeps_to_its_limit_ascending<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_keeps_to_its_limit_ascending(scene: Scene) {
     let tasks = scene.start_many("a, b, c", 3).await;
     for (place, task) in tasks.iter().rev().enumerate() {
         scene.claims_by(task, u128::try_from(place).expect("few"), 9, 0).await;
@@ -95,7 +94,7 @@ pub async fn rescue_keeps_to_its_limit_ascending<H: Harness>(scene: Scene<H>) {
 }
 
 /// What runs in a paused task is rescued too; it is not woken.
-pub async fn rescue_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_does_not_wake_a_paused_task(scene: Scene) {
     let task = scene.start("a").await;
     scene.claims_by(&task, 1, 1, 0).await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -104,7 +103,7 @@ pub async fn rescue_does_not_wake_a_paused_task<H: Harness>(scene: Scene<H>) {
 }
 
 /// Nothing lost, nothing done; and nothing twice.
-pub async fn rescue_without_lost_workers_changes_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_without_lost_workers_changes_nothing(scene: Scene) {
     let task = scene.start("a, b").await;
     assert_eq!(scene.rescue(10, 100, 40).await, []);
     scene.claims_by(&task, 1, 1, 0).await;
@@ -115,7 +114,7 @@ pub async fn rescue_without_lost_workers_changes_nothing<H: Harness>(scene: Scen
 }
 
 /// The wake for the next attempt of a rescued step counts only when it is the earliest.
-pub async fn rescue_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
+pub async fn rescue_keeps_an_earlier_wake(scene: Scene) {
     let task = scene.start("a, b").await;
     let lost = scene.claims_by(&task, 1, 1, 0).await;
     let sleeper = scene.claims_by(&task, 2, 1, 0).await;
@@ -126,7 +125,7 @@ pub async fn rescue_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
 }
 
 /// A beat that was delayed on its way does not make a worker look dead that has beaten since.
-pub async fn delayed_beat_does_not_make_a_worker_look_lost<H: Harness>(scene: Scene<H>) {
+pub async fn delayed_beat_does_not_make_a_worker_look_lost(scene: Scene) {
     let task = scene.start("a").await;
     let claims = scene.claims_by(&task, 1, 1, 0).await;
     scene.beat(1, &[claims[0].token], 0, 30).await;

@@ -6,12 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 use tasker_engine::{OutcomeKind, RetryAdvice, StepCommand, StepState, TaskState, audit};
 
-use super::Harness;
 use super::check::{metadata, rows};
 use super::fixture::{AdvanceCall, Scene, Started, at, completed, ended, failed, graph, worker};
 
 /// Whether the step can be claimed one microsecond before that second, and exactly then.
-async fn opens_at<H: Harness>(scene: &Scene<H>, task: &Started, seconds: u64) {
+async fn opens_at(scene: &Scene, task: &Started, seconds: u64) {
     let mut early = AdvanceCall::wanting(task);
     early.0.now = at(seconds) - Duration::from_micros(1);
     let progress = scene.one(early).await;
@@ -24,7 +23,7 @@ async fn opens_at<H: Harness>(scene: &Scene<H>, task: &Started, seconds: u64) {
 }
 
 /// The reference's waits: 2, 4, 8, 16 and then 30 seconds; a back-off that ends exactly now is over.
-pub async fn failed_step_waits_two_four_up_to_thirty_seconds<H: Harness>(scene: Scene<H>) {
+pub async fn failed_step_waits_two_four_up_to_thirty_seconds(scene: Scene) {
     let task = scene.start(graph("a").limit("a", 8)).await;
     let mut now = 0;
     for (attempt, wait) in [2, 4, 8, 16, 30, 30, 30].into_iter().enumerate() {
@@ -37,7 +36,7 @@ pub async fn failed_step_waits_two_four_up_to_thirty_seconds<H: Harness>(scene: 
 }
 
 /// What the claim of a second attempt writes: two rows.
-pub async fn retry_is_two_rows_by_way_of_pending<H: Harness>(scene: Scene<H>) {
+pub async fn retry_is_two_rows_by_way_of_pending(scene: Scene) {
     let task = scene.start("a").await;
     let first = scene.claim(&task, "a").await;
     scene.record(failed(&task, &first, RetryAdvice::Default)).await;
@@ -57,7 +56,7 @@ pub async fn retry_is_two_rows_by_way_of_pending<H: Harness>(scene: Scene<H>) {
 }
 
 /// The wait that a failure asked for governs alone, be it shorter or longer than the reference's.
-pub async fn wait_that_was_asked_for_governs_alone<H: Harness>(scene: Scene<H>) {
+pub async fn wait_that_was_asked_for_governs_alone(scene: Scene) {
     for wait in [1, 100, 259_200] {
         let task = scene.start("a").await;
         let claim = scene.claim_at(&task, "a", 3).await;
@@ -68,7 +67,7 @@ pub async fn wait_that_was_asked_for_governs_alone<H: Harness>(scene: Scene<H>) 
 }
 
 /// No wait at all: at once.
-pub async fn wait_of_nothing_is_over_at_once<H: Harness>(scene: Scene<H>) {
+pub async fn wait_of_nothing_is_over_at_once(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     scene.record_at(failed(&task, &claim, RetryAdvice::After(Duration::ZERO)), 5).await;
@@ -77,7 +76,7 @@ pub async fn wait_of_nothing_is_over_at_once<H: Harness>(scene: Scene<H>) {
 }
 
 /// "Clears `backoff_request_seconds`": an old wait never delays a later attempt.
-pub async fn claim_clears_the_wait_that_was_asked_for<H: Harness>(scene: Scene<H>) {
+pub async fn claim_clears_the_wait_that_was_asked_for(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::After(Duration::from_secs(50)))).await;
@@ -89,7 +88,7 @@ pub async fn claim_clears_the_wait_that_was_asked_for<H: Harness>(scene: Scene<H
 }
 
 /// No step runs more often than its limit.
-pub async fn step_runs_as_often_as_its_limit<H: Harness>(scene: Scene<H>) {
+pub async fn step_runs_as_often_as_its_limit(scene: Scene) {
     for limit in [1, 2, 3, 5] {
         let task = scene.start(graph("a, b").limit("a", limit)).await;
         let mut runs = 0;
@@ -109,7 +108,7 @@ pub async fn step_runs_as_often_as_its_limit<H: Harness>(scene: Scene<H>) {
 }
 
 /// A step that may not be retried runs once, and its first attempt needs no permission.
-pub async fn step_that_is_not_retryable_runs_once<H: Harness>(scene: Scene<H>) {
+pub async fn step_that_is_not_retryable_runs_once(scene: Scene) {
     let task = scene.start(graph("a, b").not_retryable("a")).await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::Default)).await;
@@ -119,7 +118,7 @@ pub async fn step_that_is_not_retryable_runs_once<H: Harness>(scene: Scene<H>) {
 }
 
 /// A permanent failure is never retried, whatever the limit.
-pub async fn permanent_failure_is_never_retried<H: Harness>(scene: Scene<H>) {
+pub async fn permanent_failure_is_never_retried(scene: Scene) {
     let task = scene.start(graph("a, b").limit("a", 99)).await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::Never)).await;
@@ -127,7 +126,7 @@ pub async fn permanent_failure_is_never_retried<H: Harness>(scene: Scene<H>) {
 }
 
 /// A reset gives a permanently failed step its permission back, and all its attempts.
-pub async fn reset_gives_a_permanently_failed_step_its_attempts_back<H: Harness>(scene: Scene<H>) {
+pub async fn reset_gives_a_permanently_failed_step_its_attempts_back(scene: Scene) {
     let task = scene.start(graph("a, b").limit("a", 2)).await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::Never)).await;
@@ -143,7 +142,7 @@ pub async fn reset_gives_a_permanently_failed_step_its_attempts_back<H: Harness>
 }
 
 /// A snoozed step sleeps until its moment, as often as it likes, without using up an attempt.
-pub async fn snoozed_step_is_claimed_when_its_sleep_is_over<H: Harness>(scene: Scene<H>) {
+pub async fn snoozed_step_is_claimed_when_its_sleep_is_over(scene: Scene) {
     let task = scene.start(graph("a").limit("a", 1)).await;
     for round in 0..3 {
         let claim = scene.claim_at(&task, "a", round * 100).await;
@@ -158,7 +157,7 @@ pub async fn snoozed_step_is_claimed_when_its_sleep_is_over<H: Harness>(scene: S
 }
 
 /// A step that was handed back may run at once, as often as it is handed back.
-pub async fn handed_back_step_is_claimed_again_at_once<H: Harness>(scene: Scene<H>) {
+pub async fn handed_back_step_is_claimed_again_at_once(scene: Scene) {
     let task = scene.start(graph("a").limit("a", 1)).await;
     for _ in 0..3 {
         let claim = scene.claim(&task, "a").await;
@@ -169,7 +168,7 @@ pub async fn handed_back_step_is_claimed_again_at_once<H: Harness>(scene: Scene<
 }
 
 /// Handed back and wanted in one call: the same call claims it again.
-pub async fn step_handed_back_by_a_call_that_wants_its_task_is_claimed_again<H: Harness>(scene: Scene<H>) {
+pub async fn step_handed_back_by_a_call_that_wants_its_task_is_claimed_again(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     let progress = scene
@@ -181,7 +180,7 @@ pub async fn step_handed_back_by_a_call_that_wants_its_task_is_claimed_again<H: 
 }
 
 /// A failed step keeps its children waiting, and frees them when it comes through.
-pub async fn child_runs_after_its_parent_came_through<H: Harness>(scene: Scene<H>) {
+pub async fn child_runs_after_its_parent_came_through(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
     let progress = scene.one(AdvanceCall::bringing(failed(&task, &claim, RetryAdvice::Default))).await;

@@ -4,7 +4,6 @@
 use serde_json::json;
 use tasker_engine::{Claim, RetryAdvice, Room, StepId};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Graph, Scene, completed, failed, graph};
 
 fn steps(claims: &[Claim]) -> Vec<StepId> {
@@ -12,7 +11,7 @@ fn steps(claims: &[Claim]) -> Vec<StepId> {
 }
 
 /// In all: ascending by task and then by step.
-pub async fn total_room_goes_to_the_first_tasks_and_steps<H: Harness>(scene: Scene<H>) {
+pub async fn total_room_goes_to_the_first_tasks_and_steps(scene: Scene) {
     let tasks = scene.start_many("a, b, c", 3).await;
     let wanting = |room| {
         tasks.iter().rev().fold(AdvanceCall::default(), |call, task| call.and_wanting(task)).room(room)
@@ -28,7 +27,7 @@ pub async fn total_room_goes_to_the_first_tasks_and_steps<H: Harness>(scene: Sce
 }
 
 /// Without room an outcome is recorded and nothing taken.
-pub async fn without_room_outcomes_are_recorded_and_nothing_is_claimed<H: Harness>(scene: Scene<H>) {
+pub async fn without_room_outcomes_are_recorded_and_nothing_is_claimed(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
     let progress = scene
@@ -38,7 +37,7 @@ pub async fn without_room_outcomes_are_recorded_and_nothing_is_claimed<H: Harnes
 }
 
 /// Of one task: what runs counts, whoever runs it.
-pub async fn room_of_a_task_counts_what_runs_over_all_workers<H: Harness>(scene: Scene<H>) {
+pub async fn room_of_a_task_counts_what_runs_over_all_workers(scene: Scene) {
     let task = scene.start(Graph::wide(6)).await;
     let first = scene.one(AdvanceCall::wanting(&task).per_task(2)).await;
     assert_eq!(first.claims.len(), 2);
@@ -48,7 +47,7 @@ pub async fn room_of_a_task_counts_what_runs_over_all_workers<H: Harness>(scene:
 }
 
 /// A task at the worker's limit for one task goes on with each outcome, and without a wake.
-pub async fn task_at_the_room_of_a_task_is_moved_by_its_outcomes<H: Harness>(scene: Scene<H>) {
+pub async fn task_at_the_room_of_a_task_is_moved_by_its_outcomes(scene: Scene) {
     let task = scene.start(Graph::wide(4)).await;
     let mut claims = scene.one(AdvanceCall::wanting(&task).per_task(1)).await.claims;
     for name in ["s0", "s1", "s2", "s3"] {
@@ -64,7 +63,7 @@ pub async fn task_at_the_room_of_a_task_is_moved_by_its_outcomes<H: Harness>(sce
 }
 
 /// The room of a task is one for each task.
-pub async fn room_of_a_task_holds_for_each_task_alone<H: Harness>(scene: Scene<H>) {
+pub async fn room_of_a_task_holds_for_each_task_alone(scene: Scene) {
     let tasks = scene.start_many("a, b, c", 3).await;
     let call = tasks.iter().fold(AdvanceCall::default().per_task(2), |call, task| call.and_wanting(task));
     let progress = scene.advance(call).await;
@@ -72,7 +71,7 @@ pub async fn room_of_a_task_holds_for_each_task_alone<H: Harness>(scene: Scene<H
 }
 
 /// By handler: each for so many steps, an absent one for none.
-pub async fn room_of_a_handler_is_its_own<H: Harness>(scene: Scene<H>) {
+pub async fn room_of_a_handler_is_its_own(scene: Scene) {
     let graph =
         Graph::wide(6).handler("s0", "red").handler("s2", "red").handler("s4", "red").handler("s5", "blue");
     let task = scene.start(graph).await;
@@ -84,7 +83,7 @@ pub async fn room_of_a_handler_is_its_own<H: Harness>(scene: Scene<H>) {
 }
 
 /// The room of a handler is one for the whole call.
-pub async fn room_of_a_handler_is_shared_by_all_tasks<H: Harness>(scene: Scene<H>) {
+pub async fn room_of_a_handler_is_shared_by_all_tasks(scene: Scene) {
     let tasks = scene.start_many("a, b", 3).await;
     let call = tasks
         .iter()
@@ -96,13 +95,13 @@ pub async fn room_of_a_handler_is_shared_by_all_tasks<H: Harness>(scene: Scene<H
 }
 
 /// No handler, no claim.
-pub async fn worker_without_handlers_claims_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn worker_without_handlers_claims_nothing(scene: Scene) {
     let task = scene.start("a, b").await;
     assert_eq!(scene.one(AdvanceCall::wanting(&task).handlers(&[])).await.claims, []);
 }
 
 /// All rooms hold at once: the narrowest decides.
-pub async fn all_rooms_hold_at_once<H: Harness>(scene: Scene<H>) {
+pub async fn all_rooms_hold_at_once(scene: Scene) {
     let tasks = scene.start_many("a, b, c, d", 2).await;
     let handlers = [("a", 9), ("b", 9), ("d", 9)];
     let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[1]).per_task(2).room(3).handlers(&handlers);
@@ -112,7 +111,7 @@ pub async fn all_rooms_hold_at_once<H: Harness>(scene: Scene<H>) {
 }
 
 /// A task that runs one step at a time does so over two workers.
-pub async fn task_of_one_step_at_a_time_keeps_to_it_over_two_workers<H: Harness>(scene: Scene<H>) {
+pub async fn task_of_one_step_at_a_time_keeps_to_it_over_two_workers(scene: Scene) {
     let task = scene.start(graph("a, b, c").one_at_a_time()).await;
     let first = scene.one(AdvanceCall::wanting(&task)).await;
     assert_eq!(steps(&first.claims), [task.step("a")]);
@@ -124,7 +123,7 @@ pub async fn task_of_one_step_at_a_time_keeps_to_it_over_two_workers<H: Harness>
 }
 
 /// Its outcome judges all its steps, not only children; also when the outcome is a failure.
-pub async fn outcome_of_a_limited_task_judges_all_its_steps<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_a_limited_task_judges_all_its_steps(scene: Scene) {
     let task = scene.start(graph("a -> d, b, c").one_at_a_time()).await;
     let a = scene.one(AdvanceCall::wanting(&task)).await.claims.remove(0);
     let next = scene.one(AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Default))).await;
@@ -134,13 +133,13 @@ pub async fn outcome_of_a_limited_task_judges_all_its_steps<H: Harness>(scene: S
 }
 
 /// A worker's own limit never widens that of the task.
-pub async fn limit_of_a_task_holds_beside_a_wider_room<H: Harness>(scene: Scene<H>) {
+pub async fn limit_of_a_task_holds_beside_a_wider_room(scene: Scene) {
     let task = scene.start(graph("a, b, c").one_at_a_time()).await;
     assert_eq!(scene.one(AdvanceCall::wanting(&task).per_task(3)).await.claims.len(), 1);
 }
 
 /// Two steps that finish in one call free two places.
-pub async fn room_of_a_task_is_counted_after_the_outcomes<H: Harness>(scene: Scene<H>) {
+pub async fn room_of_a_task_is_counted_after_the_outcomes(scene: Scene) {
     let task = scene.start(Graph::wide(6)).await;
     let claims = scene.one(AdvanceCall::wanting(&task).per_task(2)).await.claims;
     let call = claims
@@ -151,7 +150,7 @@ pub async fn room_of_a_task_is_counted_after_the_outcomes<H: Harness>(scene: Sce
 }
 
 /// `Room::of` is room for every handler and task.
-pub async fn plain_room_takes_every_handler_and_task<H: Harness>(scene: Scene<H>) {
+pub async fn plain_room_takes_every_handler_and_task(scene: Scene) {
     let task = scene.start(Graph::wide(9)).await;
     let mut call = AdvanceCall::wanting(&task);
     call.0.room = Room::of(5);
@@ -159,7 +158,7 @@ pub async fn plain_room_takes_every_handler_and_task<H: Harness>(scene: Scene<H>
 }
 
 /// A worker that is to take no step of a task takes none, also of one with a limit of its own.
-pub async fn room_for_no_step_of_a_task_claims_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn room_for_no_step_of_a_task_claims_nothing(scene: Scene) {
     for graph in [graph("a, b"), graph("a, b").one_at_a_time()] {
         let task = scene.start(graph).await;
         assert_eq!(scene.one(AdvanceCall::wanting(&task).per_task(0)).await.claims, []);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use serde_json::json;
 use tasker_engine::{Progress, RetryAdvice, Settled, StepCommand, StepState, TaskCommand, TaskState, audit};
 
-use super::Harness;
 use super::check::{metadata, rows};
 use super::fixture::{AdvanceCall, Scene, Started, TaskSituation, act_on_step, at, completed, failed, graph};
 
 use TaskState as S;
 
 /// The call settled the task so, by the row that is now the current one, and said it in the answer.
-async fn settled<H: Harness>(scene: &Scene<H>, task: &Started, progress: &Progress, state: TaskState) {
+async fn settled(scene: &Scene, task: &Started, progress: &Progress, state: TaskState) {
     let record = scene.task(task).await;
     assert_eq!(record.current.state, state);
     assert_eq!(progress.settled, Some(Settled { state, by: record.current.transition }));
@@ -21,7 +20,7 @@ async fn settled<H: Harness>(scene: &Scene<H>, task: &Started, progress: &Progre
 }
 
 /// All done.
-pub async fn task_whose_steps_are_all_complete_is_complete<H: Harness>(scene: Scene<H>) {
+pub async fn task_whose_steps_are_all_complete_is_complete(scene: Scene) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     let progress = scene.one(AdvanceCall::bringing(completed(&task, &a, json!({})))).await;
@@ -36,7 +35,7 @@ pub async fn task_whose_steps_are_all_complete_is_complete<H: Harness>(scene: Sc
 }
 
 /// Looking at a settled task tells how it stands, and moves nothing.
-pub async fn settled_task_is_told_and_not_moved_again<H: Harness>(scene: Scene<H>) {
+pub async fn settled_task_is_told_and_not_moved_again(scene: Scene) {
     for situation in TaskSituation::ALL.into_iter().filter(|situation| !situation.is_open()) {
         let task = scene.task_in(situation).await;
         let before = scene.task(&task).await;
@@ -52,7 +51,7 @@ pub async fn settled_task_is_told_and_not_moved_again<H: Harness>(scene: Scene<H
 }
 
 /// A blocked step waits for whatever still moves: what runs, what is ready, what only waits.
-pub async fn task_errs_only_when_nothing_else_can_move<H: Harness>(scene: Scene<H>) {
+pub async fn task_errs_only_when_nothing_else_can_move(scene: Scene) {
     let task = scene.start("a -> x, b -> y, c").await;
     let claims = scene.claim_all(&task).await;
     let [a, b, c] = &claims[..] else { panic!("{claims:?}") };
@@ -75,7 +74,7 @@ pub async fn task_errs_only_when_nothing_else_can_move<H: Harness>(scene: Scene<
 }
 
 /// Every blocked step is named, ascending, whatever blocked it.
-pub async fn errored_task_names_its_blocked_steps<H: Harness>(scene: Scene<H>) {
+pub async fn errored_task_names_its_blocked_steps(scene: Scene) {
     let task = scene.start(graph("d, c, b, a -> z").limit("d", 1).not_retryable("c")).await;
     let claims = scene.claim_all(&task).await;
     let retry = [RetryAdvice::Default, RetryAdvice::Default, RetryAdvice::Never, RetryAdvice::Never];
@@ -89,7 +88,7 @@ pub async fn errored_task_names_its_blocked_steps<H: Harness>(scene: Scene<H>) {
 }
 
 /// A cancelled branch does not keep the task from being complete.
-pub async fn task_with_a_cancelled_branch_is_complete_and_says_so<H: Harness>(scene: Scene<H>) {
+pub async fn task_with_a_cancelled_branch_is_complete_and_says_so(scene: Scene) {
     let task = scene.start("a -> b, c").await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
     let c = scene.claim(&task, "c").await;
@@ -99,7 +98,7 @@ pub async fn task_with_a_cancelled_branch_is_complete_and_says_so<H: Harness>(sc
 }
 
 /// When every leaf is cancelled, so is the task; also when other steps were done.
-pub async fn task_whose_leaves_are_all_cancelled_is_cancelled<H: Harness>(scene: Scene<H>) {
+pub async fn task_whose_leaves_are_all_cancelled_is_cancelled(scene: Scene) {
     let task = scene.start("a -> b, a -> c -> d").await;
     scene.complete(&task, "a", json!({})).await;
     scene.act_on(&task, "b", StepCommand::Cancel).await;
@@ -111,7 +110,7 @@ pub async fn task_whose_leaves_are_all_cancelled_is_cancelled<H: Harness>(scene:
 }
 
 /// A pending task is cancelled without being begun.
-pub async fn pending_task_is_cancelled_without_being_begun<H: Harness>(scene: Scene<H>) {
+pub async fn pending_task_is_cancelled_without_being_begun(scene: Scene) {
     let task = scene.start("a -> b").await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
     let progress = scene.look(&task, 1).await;
@@ -121,7 +120,7 @@ pub async fn pending_task_is_cancelled_without_being_begun<H: Harness>(scene: Sc
 }
 
 /// "A pending task that becomes complete is begun first."
-pub async fn pending_task_that_becomes_complete_is_begun_first<H: Harness>(scene: Scene<H>) {
+pub async fn pending_task_that_becomes_complete_is_begun_first(scene: Scene) {
     let task = scene.start("a -> b").await;
     for name in ["a", "b"] {
         scene.act_on(&task, name, StepCommand::Complete { results: Arc::new(json!({})) }).await;
@@ -137,7 +136,7 @@ pub async fn pending_task_that_becomes_complete_is_begun_first<H: Harness>(scene
 }
 
 /// What an operator resolved or passed over counts as done.
-pub async fn resolved_and_skipped_steps_count_as_done<H: Harness>(scene: Scene<H>) {
+pub async fn resolved_and_skipped_steps_count_as_done(scene: Scene) {
     let task = scene.start(graph("a, b, c").skippable("b")).await;
     scene.complete(&task, "a", json!({})).await;
     scene.act_on(&task, "b", StepCommand::Skip).await;
@@ -148,7 +147,7 @@ pub async fn resolved_and_skipped_steps_count_as_done<H: Harness>(scene: Scene<H
 }
 
 /// "Unless paused": what runs is recorded, and the task settles when it is resumed.
-pub async fn paused_task_is_settled_only_after_it_is_resumed<H: Harness>(scene: Scene<H>) {
+pub async fn paused_task_is_settled_only_after_it_is_resumed(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -163,7 +162,7 @@ pub async fn paused_task_is_settled_only_after_it_is_resumed<H: Harness>(scene: 
 }
 
 /// A paused task whose step fails for good errs when it is resumed.
-pub async fn paused_task_errs_only_after_it_is_resumed<H: Harness>(scene: Scene<H>) {
+pub async fn paused_task_errs_only_after_it_is_resumed(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -176,7 +175,7 @@ pub async fn paused_task_errs_only_after_it_is_resumed<H: Harness>(scene: Scene<
 }
 
 /// An errored task that an operator frees goes back by way of `pending` and `in_progress`.
-pub async fn errored_task_that_was_freed_completes_by_way_of_in_progress<H: Harness>(scene: Scene<H>) {
+pub async fn errored_task_that_was_freed_completes_by_way_of_in_progress(scene: Scene) {
     let task = scene.task_in(TaskSituation::Error).await;
     let results = Arc::new(json!({}));
     scene.intervene(act_on_step(&task, task.step("x"), StepCommand::Complete { results })).await;
@@ -188,7 +187,7 @@ pub async fn errored_task_that_was_freed_completes_by_way_of_in_progress<H: Harn
 }
 
 /// A task that errs again after a retry says so again.
-pub async fn retried_task_may_err_again<H: Harness>(scene: Scene<H>) {
+pub async fn retried_task_may_err_again(scene: Scene) {
     let task = scene.task_in(TaskSituation::Error).await;
     scene.act(&task, TaskCommand::Retry).await;
     let x = scene.claim(&task, "x").await;
@@ -198,7 +197,7 @@ pub async fn retried_task_may_err_again<H: Harness>(scene: Scene<H>) {
 }
 
 /// Two leaves in one call.
-pub async fn last_two_leaves_in_one_call_settle_the_task<H: Harness>(scene: Scene<H>) {
+pub async fn last_two_leaves_in_one_call_settle_the_task(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
     let call = claims
@@ -209,7 +208,7 @@ pub async fn last_two_leaves_in_one_call_settle_the_task<H: Harness>(scene: Scen
 }
 
 /// A last success beside a permanent failure.
-pub async fn last_success_beside_a_permanent_failure_errs<H: Harness>(scene: Scene<H>) {
+pub async fn last_success_beside_a_permanent_failure_errs(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
     let call = AdvanceCall::bringing(failed(&task, &claims[0], RetryAdvice::Never));
@@ -218,7 +217,7 @@ pub async fn last_success_beside_a_permanent_failure_errs<H: Harness>(scene: Sce
 }
 
 /// Several tasks of one call settle each for itself.
-pub async fn tasks_of_one_call_settle_each_for_itself<H: Harness>(scene: Scene<H>) {
+pub async fn tasks_of_one_call_settle_each_for_itself(scene: Scene) {
     let tasks = scene.start_many("a", 3).await;
     let mut call = AdvanceCall::default();
     for (place, task) in tasks.iter().enumerate() {
@@ -236,7 +235,7 @@ pub async fn tasks_of_one_call_settle_each_for_itself<H: Harness>(scene: Scene<H
 }
 
 /// A wide task settles once, whatever the order of its outcomes.
-pub async fn wide_task_settles_with_its_last_outcome<H: Harness>(scene: Scene<H>) {
+pub async fn wide_task_settles_with_its_last_outcome(scene: Scene) {
     let task = scene.start(super::fixture::Graph::wide(20)).await;
     let claims = scene.claim_all(&task).await;
     for (place, claim) in claims.iter().rev().enumerate() {

@@ -8,18 +8,17 @@ use tasker_engine::{
     Outcome, Recording, RetryAdvice, SpawnedBy, SpawnedStep, StepCommand, StepState, TaskState,
 };
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, Started, completed, failed, graph, spawned};
 
 /// Step `a` of the task completes and asks for those steps.
-pub(super) async fn asking<H: Harness>(scene: &Scene<H>, task: &Started, steps: Vec<SpawnedStep>) -> Outcome {
+pub(super) async fn asking(scene: &Scene, task: &Started, steps: Vec<SpawnedStep>) -> Outcome {
     let mut outcome = completed(task, &scene.claim(task, "a").await, json!({}));
     outcome.spawned = steps;
     outcome
 }
 
 /// Everything that a spawned step is.
-pub async fn spawned_step_is_as_it_was_asked_for<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_step_is_as_it_was_asked_for(scene: Scene) {
     let task = scene.start("a").await;
     let step = SpawnedStep {
         handler: "shop::charge".into(),
@@ -45,7 +44,7 @@ pub async fn spawned_step_is_as_it_was_asked_for<H: Harness>(scene: Scene<H>) {
 }
 
 /// Their ids follow those of the template, in the order given; each knows its place.
-pub async fn spawned_steps_stand_after_all_others_in_the_order_given<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_steps_stand_after_all_others_in_the_order_given(scene: Scene) {
     let task = scene.start("a, z").await;
     let names = ["s3", "s1", "s2"];
     let outcome = asking(&scene, &task, names.map(|name| spawned(name, &[], &[])).to_vec()).await;
@@ -61,7 +60,7 @@ pub async fn spawned_steps_stand_after_all_others_in_the_order_given<H: Harness>
 }
 
 /// They are children of what just completed, and so claimed in the same call.
-pub async fn spawned_steps_are_claimed_in_the_call_that_adds_them<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_steps_are_claimed_in_the_call_that_adds_them(scene: Scene) {
     let task = scene.start("a").await;
     let steps = vec![spawned("s", &[], &[]), spawned("t", &[], &[]), spawned("u", &["s", "t"], &[])];
     let outcome = asking(&scene, &task, steps).await;
@@ -75,7 +74,7 @@ pub async fn spawned_steps_are_claimed_in_the_call_that_adds_them<H: Harness>(sc
 }
 
 /// A spawned step is found by its handler in the room.
-pub async fn spawned_steps_are_claimed_within_the_room<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_steps_are_claimed_within_the_room(scene: Scene) {
     let task = scene.start("a").await;
     let steps = (0..5).map(|n| spawned(&format!("s{n}"), &[], &[])).collect();
     let outcome = asking(&scene, &task, steps).await;
@@ -89,7 +88,7 @@ pub async fn spawned_steps_are_claimed_within_the_room<H: Harness>(scene: Scene<
 }
 
 /// A join that was waiting waits for them too.
-pub async fn join_waits_for_the_steps_spawned_before_it<H: Harness>(scene: Scene<H>) {
+pub async fn join_waits_for_the_steps_spawned_before_it(scene: Scene) {
     let task = scene.start("a -> join").await;
     let outcome =
         asking(&scene, &task, vec![spawned("s", &[], &["join"]), spawned("t", &["s"], &["join"])]).await;
@@ -105,7 +104,7 @@ pub async fn join_waits_for_the_steps_spawned_before_it<H: Harness>(scene: Scene
 }
 
 /// A chain that spawns its own continuation.
-pub async fn spawned_steps_may_spawn_again<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_steps_may_spawn_again(scene: Scene) {
     let task = scene.start("a -> end").await;
     let mut outcome = asking(&scene, &task, vec![spawned("s0", &[], &["end"])]).await;
     for round in 1..6 {
@@ -121,7 +120,7 @@ pub async fn spawned_steps_may_spawn_again<H: Harness>(scene: Scene<H>) {
 }
 
 /// "A name that the task already has adds nothing": no step, no edge; the rest is added.
-pub async fn names_that_the_task_has_add_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn names_that_the_task_has_add_nothing(scene: Scene) {
     let task = scene.start("a -> join, b -> join").await;
     let b = scene.claim(&task, "b").await;
     let outcome = asking(&scene, &task, vec![spawned("s", &[], &["join"])]).await;
@@ -143,7 +142,7 @@ pub async fn names_that_the_task_has_add_nothing<H: Harness>(scene: Scene<H>) {
 }
 
 /// A reply was lost: the same outcome again adds nothing.
-pub async fn spawning_again_after_a_lost_reply_adds_nothing<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_again_after_a_lost_reply_adds_nothing(scene: Scene) {
     let task = scene.start("a -> join").await;
     let outcome = asking(&scene, &task, vec![spawned("s", &[], &["join"]), spawned("t", &["s"], &[])]).await;
     let first = scene.one(AdvanceCall::bringing(outcome.clone())).await;
@@ -155,7 +154,7 @@ pub async fn spawning_again_after_a_lost_reply_adds_nothing<H: Harness>(scene: S
 }
 
 /// The limits of a spawned step are its own.
-pub async fn spawned_step_keeps_its_own_limits<H: Harness>(scene: Scene<H>) {
+pub async fn spawned_step_keeps_its_own_limits(scene: Scene) {
     let task = scene.start(graph("a")).await;
     let step = SpawnedStep { retry_limit: 1, ..spawned("s", &[], &[]) };
     let outcome = asking(&scene, &task, vec![step]).await;
@@ -165,7 +164,7 @@ pub async fn spawned_step_keeps_its_own_limits<H: Harness>(scene: Scene<H>) {
 }
 
 /// A spawn before a join that an operator settled meanwhile leaves the join as it is, and runs.
-pub async fn spawning_before_a_settled_join_adds_the_step_all_the_same<H: Harness>(scene: Scene<H>) {
+pub async fn spawning_before_a_settled_join_adds_the_step_all_the_same(scene: Scene) {
     for (command, state) in [
         (StepCommand::Cancel, StepState::Cancelled),
         (StepCommand::Complete { results: Arc::new(json!({})) }, StepState::Complete),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::json;
 use tasker_engine::{RetryAdvice, StepCommand, StepState, TaskCommand, audit};
 
-use super::Harness;
 use super::check::metadata;
 use super::fixture::{
     ACTOR, AdvanceCall, REASON, Scene, StepSituation, TaskSituation, act_on_step, at, failed, graph,
@@ -15,7 +14,7 @@ use super::fixture::{
 use super::task_acts::done;
 
 /// Cancelling a step ends every unsettled step below it, and leaves the others.
-pub async fn cancelled_step_takes_what_hangs_on_it<H: Harness>(scene: Scene<H>) {
+pub async fn cancelled_step_takes_what_hangs_on_it(scene: Scene) {
     let task = scene.start("x -> b -> c -> d, x -> done, other -> c, other -> e").await;
     scene.act_on(&task, "done", StepCommand::Complete { results: Arc::new(json!({})) }).await;
     let before = scene.task(&task).await;
@@ -33,7 +32,7 @@ pub async fn cancelled_step_takes_what_hangs_on_it<H: Harness>(scene: Scene<H>) 
 }
 
 /// A step cancelled without a reason says so with one of ours.
-pub async fn step_cancelled_without_a_reason_is_given_one<H: Harness>(scene: Scene<H>) {
+pub async fn step_cancelled_without_a_reason_is_given_one(scene: Scene) {
     let task = scene.start("x -> y").await;
     let mut act = act_on_step(&task, task.step("x"), StepCommand::Cancel);
     act.reason = None;
@@ -43,7 +42,7 @@ pub async fn step_cancelled_without_a_reason_is_given_one<H: Harness>(scene: Sce
 }
 
 /// A retry forgets the rest of the back-off; attempts stay.
-pub async fn retried_step_may_run_at_once_with_the_attempts_it_has<H: Harness>(scene: Scene<H>) {
+pub async fn retried_step_may_run_at_once_with_the_attempts_it_has(scene: Scene) {
     for retry in [RetryAdvice::Default, RetryAdvice::After(Duration::from_secs(600))] {
         let task = scene.start("x").await;
         let claim = scene.claim(&task, "x").await;
@@ -58,7 +57,7 @@ pub async fn retried_step_may_run_at_once_with_the_attempts_it_has<H: Harness>(s
 }
 
 /// A reset has no attempts and no back-off left.
-pub async fn reset_step_begins_anew<H: Harness>(scene: Scene<H>) {
+pub async fn reset_step_begins_anew(scene: Scene) {
     for situation in [StepSituation::Failed, StepSituation::Exhausted, StepSituation::Permanent] {
         let task = scene.step_in(situation).await;
         let after = done(&scene, act_on_step(&task, task.step("x"), StepCommand::Reset)).await;
@@ -74,14 +73,14 @@ pub async fn reset_step_begins_anew<H: Harness>(scene: Scene<H>) {
 }
 
 /// A step that could not be retried in the first place cannot after a permanent failure and a reset.
-pub async fn reset_restores_the_permission_as_it_was<H: Harness>(scene: Scene<H>) {
+pub async fn reset_restores_the_permission_as_it_was(scene: Scene) {
     let task = scene.step_of_in(graph("x, other").not_retryable("x"), StepSituation::Permanent).await;
     let after = done(&scene, act_on_step(&task, task.step("x"), StepCommand::Reset)).await;
     assert!(!after.steps[0].retryable);
 }
 
 /// Resolved by hand: with results they replace the old ones, without there are none.
-pub async fn resolved_step_has_the_results_that_were_given<H: Harness>(scene: Scene<H>) {
+pub async fn resolved_step_has_the_results_that_were_given(scene: Scene) {
     for results in [None, Some(Arc::new(json!({ "by": "hand" })))] {
         for situation in [StepSituation::Pending, StepSituation::Failed, StepSituation::Permanent] {
             let task = scene.step_in(situation).await;
@@ -97,7 +96,7 @@ pub async fn resolved_step_has_the_results_that_were_given<H: Harness>(scene: Sc
 }
 
 /// Completed by hand.
-pub async fn step_completed_by_hand_has_the_results_that_were_given<H: Harness>(scene: Scene<H>) {
+pub async fn step_completed_by_hand_has_the_results_that_were_given(scene: Scene) {
     for situation in [StepSituation::Pending, StepSituation::Failed, StepSituation::Permanent] {
         let task = scene.step_in(situation).await;
         let command = StepCommand::Complete { results: Arc::new(json!({ "by": "hand" })) };
@@ -111,7 +110,7 @@ pub async fn step_completed_by_hand_has_the_results_that_were_given<H: Harness>(
 }
 
 /// Passed over by hand.
-pub async fn skipped_step_says_so<H: Harness>(scene: Scene<H>) {
+pub async fn skipped_step_says_so(scene: Scene) {
     let task = scene.start(graph("x -> y").skippable("x")).await;
     let after = done(&scene, act_on_step(&task, task.step("x"), StepCommand::Skip)).await;
     let x = &after.steps[0];
@@ -121,14 +120,14 @@ pub async fn skipped_step_says_so<H: Harness>(scene: Scene<H>) {
 }
 
 /// An act on a step of an errored task: the task's row says who did it.
-pub async fn reopened_task_says_who_did_it<H: Harness>(scene: Scene<H>) {
+pub async fn reopened_task_says_who_did_it(scene: Scene) {
     let task = scene.task_in(TaskSituation::Error).await;
     let after = done(&scene, act_on_step(&task, task.step("x"), StepCommand::Reset)).await;
     assert_eq!(metadata(&after.history).last(), Some(&json!({ "triggered_by": ACTOR })));
 }
 
 /// Acts on steps of a paused task do not wake it.
-pub async fn acts_on_steps_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>) {
+pub async fn acts_on_steps_of_a_paused_task_give_no_wake(scene: Scene) {
     let results = || Arc::new(json!({}));
     for command in [
         StepCommand::Cancel,
@@ -145,7 +144,7 @@ pub async fn acts_on_steps_of_a_paused_task_give_no_wake<H: Harness>(scene: Scen
 }
 
 /// An act makes a later wake an immediate one.
-pub async fn act_wakes_a_task_that_would_have_slept<H: Harness>(scene: Scene<H>) {
+pub async fn act_wakes_a_task_that_would_have_slept(scene: Scene) {
     let task = scene.start("x, y").await;
     let claims = scene.claim_all(&task).await;
     scene.record(failed(&task, &claims[0], RetryAdvice::After(Duration::from_secs(600)))).await;

@@ -5,15 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 use tasker_engine::{RetryAdvice, Storage as _, Swept, TaskCommand, TaskId};
 
-use super::Harness;
 use super::fixture::{Scene, TaskSituation, at, completed, failed};
 
-async fn sweep<H: Harness>(scene: &Scene<H>, after: Option<TaskId>, limit: usize) -> Swept {
+async fn sweep(scene: &Scene, after: Option<TaskId>, limit: usize) -> Swept {
     scene.storage().sweep(at(50), after, limit).await.expect("sweep")
 }
 
 /// A task that can move and has no wake is given one.
-pub async fn swept_task_without_a_wake_is_woken<H: Harness>(scene: Scene<H>) {
+pub async fn swept_task_without_a_wake_is_woken(scene: Scene) {
     let task = scene.start("a").await;
     let (_, generation) = scene.task(&task).await.wake.expect("a wake");
     scene.lose_wake(&task).await;
@@ -26,7 +25,7 @@ pub async fn swept_task_without_a_wake_is_woken<H: Harness>(scene: Scene<H>) {
 }
 
 /// In every situation of a task: only one that is open, not paused and not running is woken.
-pub async fn sweep_wakes_only_tasks_that_can_move<H: Harness>(scene: Scene<H>) {
+pub async fn sweep_wakes_only_tasks_that_can_move(scene: Scene) {
     for situation in TaskSituation::ALL {
         let task = scene.task_in(situation).await;
         scene.lose_wake(&task).await;
@@ -37,7 +36,7 @@ pub async fn sweep_wakes_only_tasks_that_can_move<H: Harness>(scene: Scene<H>) {
 }
 
 /// A task that has a wake keeps it, be it ever so late.
-pub async fn sweep_leaves_wakes_alone<H: Harness>(scene: Scene<H>) {
+pub async fn sweep_leaves_wakes_alone(scene: Scene) {
     let task = scene.start("a").await;
     let claim = scene.claim(&task, "a").await;
     scene.record(failed(&task, &claim, RetryAdvice::After(Duration::from_secs(9999)))).await;
@@ -47,7 +46,7 @@ pub async fn sweep_leaves_wakes_alone<H: Harness>(scene: Scene<H>) {
 }
 
 /// A task in progress, with nothing running and no wake, is woken.
-pub async fn sweep_wakes_a_task_in_progress_that_nobody_runs<H: Harness>(scene: Scene<H>) {
+pub async fn sweep_wakes_a_task_in_progress_that_nobody_runs(scene: Scene) {
     let task = scene.start("a -> b").await;
     scene.complete(&task, "a", json!({})).await;
     scene.lose_wake(&task).await;
@@ -57,7 +56,7 @@ pub async fn sweep_wakes_a_task_in_progress_that_nobody_runs<H: Harness>(scene: 
 }
 
 /// In pages: above `after`, ascending, until the limit is given.
-pub async fn sweep_goes_on_where_it_stopped<H: Harness>(scene: Scene<H>) {
+pub async fn sweep_goes_on_where_it_stopped(scene: Scene) {
     let tasks = scene.start_many("a", 10).await;
     for task in &tasks {
         scene.lose_wake(task).await;
@@ -78,7 +77,7 @@ pub async fn sweep_goes_on_where_it_stopped<H: Harness>(scene: Scene<H>) {
 }
 
 /// Tasks up to `after` are not looked at.
-pub async fn sweep_looks_only_above_the_task_it_is_given<H: Harness>(scene: Scene<H>) {
+pub async fn sweep_looks_only_above_the_task_it_is_given(scene: Scene) {
     let made = scene.start_many("a", 4).await;
     for task in &made {
         scene.lose_wake(task).await;
@@ -92,7 +91,7 @@ pub async fn sweep_looks_only_above_the_task_it_is_given<H: Harness>(scene: Scen
 }
 
 /// A wake that was lost and found again is answered as any other.
-pub async fn swept_task_goes_on<H: Harness>(scene: Scene<H>) {
+pub async fn swept_task_goes_on(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;

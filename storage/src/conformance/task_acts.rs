@@ -7,11 +7,10 @@ use tasker_engine::{
     TaskRecord, TaskState, TransitionId, audit,
 };
 
-use super::Harness;
 use super::fixture::{ACTOR, REASON, Scene, TaskSituation, act_on_task, at, completed, failed, graph};
 
 /// Does an act at second 9, and holds the answer against what was written.
-pub(super) async fn done<H: Harness>(scene: &Scene<H>, mut act: Intervention) -> TaskRecord {
+pub(super) async fn done(scene: &Scene, mut act: Intervention) -> TaskRecord {
     act.now = at(9);
     let before = scene.task(act.task).await;
     let answer = scene.intervene(act.clone()).await;
@@ -33,7 +32,7 @@ pub(super) async fn done<H: Harness>(scene: &Scene<H>, mut act: Intervention) ->
 }
 
 /// Cancelling a task ends every step that is not settled, and leaves the others.
-pub async fn cancelled_task_takes_its_unsettled_steps_with_it<H: Harness>(scene: Scene<H>) {
+pub async fn cancelled_task_takes_its_unsettled_steps_with_it(scene: Scene) {
     let task =
         scene.start(graph("done, failed, running, skipped, waiting -> below").skippable("skipped")).await;
     scene.complete(&task, "done", json!({})).await;
@@ -56,7 +55,7 @@ pub async fn cancelled_task_takes_its_unsettled_steps_with_it<H: Harness>(scene:
 }
 
 /// By force a finished task is cancelled too; its steps stay as they are.
-pub async fn cancelling_by_force_leaves_the_steps<H: Harness>(scene: Scene<H>) {
+pub async fn cancelling_by_force_leaves_the_steps(scene: Scene) {
     for situation in [TaskSituation::Complete, TaskSituation::ResolvedManually] {
         let task = scene.task_in(situation).await;
         let before = scene.task(&task).await;
@@ -68,7 +67,7 @@ pub async fn cancelling_by_force_leaves_the_steps<H: Harness>(scene: Scene<H>) {
 }
 
 /// Retrying a task resets every blocked step, and no other.
-pub async fn retried_task_has_its_blocked_steps_reset<H: Harness>(scene: Scene<H>) {
+pub async fn retried_task_has_its_blocked_steps_reset(scene: Scene) {
     let task = scene.start(graph("done, spent, broken -> below").limit("spent", 1)).await;
     scene.complete(&task, "done", json!({})).await;
     for (name, retry) in [("spent", RetryAdvice::Default), ("broken", RetryAdvice::Never)] {
@@ -97,7 +96,7 @@ pub async fn retried_task_has_its_blocked_steps_reset<H: Harness>(scene: Scene<H
 }
 
 /// Resolving a task leaves its steps, and does not make it `complete`.
-pub async fn resolved_task_leaves_its_steps<H: Harness>(scene: Scene<H>) {
+pub async fn resolved_task_leaves_its_steps(scene: Scene) {
     let task = scene.task_in(TaskSituation::Error).await;
     let before = scene.task(&task).await;
     let after = done(&scene, act_on_task(&task, TaskCommand::Resolve)).await;
@@ -106,7 +105,7 @@ pub async fn resolved_task_leaves_its_steps<H: Harness>(scene: Scene<H>) {
 }
 
 /// Pausing writes one row and touches no step.
-pub async fn paused_task_says_so_and_leaves_its_steps<H: Harness>(scene: Scene<H>) {
+pub async fn paused_task_says_so_and_leaves_its_steps(scene: Scene) {
     for situation in [TaskSituation::Pending, TaskSituation::InProgress, TaskSituation::Resumed] {
         let task = scene.task_in(situation).await;
         let before = scene.task(&task).await;
@@ -120,7 +119,7 @@ pub async fn paused_task_says_so_and_leaves_its_steps<H: Harness>(scene: Scene<H
 }
 
 /// Resuming writes one row and wakes the task.
-pub async fn resumed_task_says_so_and_is_woken<H: Harness>(scene: Scene<H>) {
+pub async fn resumed_task_says_so_and_is_woken(scene: Scene) {
     let task = scene.task_in(TaskSituation::Paused).await;
     let before = scene.task(&task).await;
     let after = done(&scene, act_on_task(&task, TaskCommand::Resume)).await;
@@ -131,7 +130,7 @@ pub async fn resumed_task_says_so_and_is_woken<H: Harness>(scene: Scene<H>) {
 }
 
 /// What a paused task's running step yields is recorded.
-pub async fn outcome_of_a_paused_task_is_recorded<H: Harness>(scene: Scene<H>) {
+pub async fn outcome_of_a_paused_task_is_recorded(scene: Scene) {
     let task = scene.start("a -> b").await;
     let claim = scene.claim(&task, "a").await;
     scene.act(&task, TaskCommand::Pause).await;

@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use tasker_engine::{OutcomeKind, RetryAdvice, StepCommand, TaskCommand};
 
-use super::Harness;
 use super::fixture::{AdvanceCall, Scene, TaskSituation, at, completed, ended, failed};
 
 /// "Of a settled or paused task the wake is gone", and it is not given back by looking.
-pub async fn settled_and_paused_tasks_have_no_wake<H: Harness>(scene: Scene<H>) {
+pub async fn settled_and_paused_tasks_have_no_wake(scene: Scene) {
     for situation in TaskSituation::ALL {
         let task = scene.task_in(situation).await;
         if !situation.is_open() || situation == TaskSituation::Paused {
@@ -22,7 +21,7 @@ pub async fn settled_and_paused_tasks_have_no_wake<H: Harness>(scene: Scene<H>) 
 }
 
 /// The wake of a new task goes when it is paused, and comes back due when it is resumed.
-pub async fn pause_takes_the_wake_and_resume_gives_one_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn pause_takes_the_wake_and_resume_gives_one_due_now(scene: Scene) {
     let task = scene.start("a").await;
     scene.act(&task, TaskCommand::Pause).await;
     assert_eq!(scene.wake(&task).await, None);
@@ -33,7 +32,7 @@ pub async fn pause_takes_the_wake_and_resume_gives_one_due_now<H: Harness>(scene
 }
 
 /// A task that becomes settled by an outcome loses the wake it had.
-pub async fn settling_takes_the_wake<H: Harness>(scene: Scene<H>) {
+pub async fn settling_takes_the_wake(scene: Scene) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     assert!(scene.wake(&task).await.is_some(), "b is left over");
@@ -44,7 +43,7 @@ pub async fn settling_takes_the_wake<H: Harness>(scene: Scene<H>) {
 }
 
 /// "Ready steps left over give a wake due now": no room at all, or too little.
-pub async fn ready_steps_left_over_give_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn ready_steps_left_over_give_a_wake_due_now(scene: Scene) {
     for room in [0, 1] {
         let task = scene.start("a, b").await;
         let progress = scene.one(AdvanceCall::wanting(&task).at(5).room(room)).await;
@@ -53,7 +52,7 @@ pub async fn ready_steps_left_over_give_a_wake_due_now<H: Harness>(scene: Scene<
 }
 
 /// Also below what completed, in a task that is not wanted.
-pub async fn ready_children_left_over_give_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn ready_children_left_over_give_a_wake_due_now(scene: Scene) {
     let task = scene.start("a -> b").await;
     let a = scene.claim(&task, "a").await;
     assert_eq!(scene.wake(&task).await, None);
@@ -62,7 +61,7 @@ pub async fn ready_children_left_over_give_a_wake_due_now<H: Harness>(scene: Sce
 }
 
 /// Also when other tasks took all the room, whichever way a task came into the call.
-pub async fn every_task_with_ready_steps_left_over_is_woken_when_room_runs_out<H: Harness>(scene: Scene<H>) {
+pub async fn every_task_with_ready_steps_left_over_is_woken_when_room_runs_out(scene: Scene) {
     let tasks = scene.start_many("a -> b", 3).await;
     let a = scene.claim(&tasks[1], "a").await;
     let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[2]).and_bringing(completed(
@@ -79,7 +78,7 @@ pub async fn every_task_with_ready_steps_left_over_is_woken_when_room_runs_out<H
 }
 
 /// "Failed … steps give one for when they may run again", though the task was not wanted.
-pub async fn failed_step_gives_a_wake_for_its_next_attempt<H: Harness>(scene: Scene<H>) {
+pub async fn failed_step_gives_a_wake_for_its_next_attempt(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let progress =
@@ -88,7 +87,7 @@ pub async fn failed_step_gives_a_wake_for_its_next_attempt<H: Harness>(scene: Sc
 }
 
 /// A moment finer than a second is kept.
-pub async fn wakes_are_due_to_the_microsecond<H: Harness>(scene: Scene<H>) {
+pub async fn wakes_are_due_to_the_microsecond(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let wait = Duration::from_micros(1_234_567);
@@ -97,7 +96,7 @@ pub async fn wakes_are_due_to_the_microsecond<H: Harness>(scene: Scene<H>) {
 }
 
 /// "Snoozed … steps".
-pub async fn snoozed_step_gives_a_wake_for_its_end<H: Harness>(scene: Scene<H>) {
+pub async fn snoozed_step_gives_a_wake_for_its_end(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let progress = scene
@@ -107,7 +106,7 @@ pub async fn snoozed_step_gives_a_wake_for_its_end<H: Harness>(scene: Scene<H>) 
 }
 
 /// "Handed-back steps" may run again at once.
-pub async fn handed_back_step_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn handed_back_step_gives_a_wake_due_now(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let progress =
@@ -116,7 +115,7 @@ pub async fn handed_back_step_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) 
 }
 
 /// A step that will never run again gives none.
-pub async fn blocked_step_gives_no_wake<H: Harness>(scene: Scene<H>) {
+pub async fn blocked_step_gives_no_wake(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
     let progress =
@@ -125,7 +124,7 @@ pub async fn blocked_step_gives_no_wake<H: Harness>(scene: Scene<H>) {
 }
 
 /// "The earliest counts": of two failures in one call.
-pub async fn earliest_of_several_reasons_counts<H: Harness>(scene: Scene<H>) {
+pub async fn earliest_of_several_reasons_counts(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
@@ -136,7 +135,7 @@ pub async fn earliest_of_several_reasons_counts<H: Harness>(scene: Scene<H>) {
 }
 
 /// Ready steps left over are earlier than any failure.
-pub async fn ready_step_left_over_is_earlier_than_a_failed_one<H: Harness>(scene: Scene<H>) {
+pub async fn ready_step_left_over_is_earlier_than_a_failed_one(scene: Scene) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     let call = AdvanceCall::bringing(failed(&task, &a, RetryAdvice::Default)).and_wanting(&task);
@@ -144,7 +143,7 @@ pub async fn ready_step_left_over_is_earlier_than_a_failed_one<H: Harness>(scene
 }
 
 /// "A wanted task without either has no wake left": it only waits for what runs.
-pub async fn wanted_task_that_only_waits_for_running_steps_has_no_wake_left<H: Harness>(scene: Scene<H>) {
+pub async fn wanted_task_that_only_waits_for_running_steps_has_no_wake_left(scene: Scene) {
     let task = scene.start("a -> b").await;
     let progress = scene.one(AdvanceCall::wanting(&task).at(1)).await;
     assert_eq!((progress.claims.len(), progress.next_wake), (1, None));
@@ -153,7 +152,7 @@ pub async fn wanted_task_that_only_waits_for_running_steps_has_no_wake_left<H: H
 }
 
 /// A wanted task whose steps wait is told when the first of them may run.
-pub async fn wanted_task_in_back_off_has_a_wake_for_its_end<H: Harness>(scene: Scene<H>) {
+pub async fn wanted_task_in_back_off_has_a_wake_for_its_end(scene: Scene) {
     let task = scene.start("a, b").await;
     let claims = scene.claim_all(&task).await;
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
@@ -166,7 +165,7 @@ pub async fn wanted_task_in_back_off_has_a_wake_for_its_end<H: Harness>(scene: S
 }
 
 /// "One that was not wanted keeps what it had if that is earlier".
-pub async fn unwanted_task_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
+pub async fn unwanted_task_keeps_an_earlier_wake(scene: Scene) {
     let task = scene.start("a, b, c").await;
     let claims = scene.claim_all(&task).await;
     let after = |claim, seconds| failed(&task, claim, RetryAdvice::After(Duration::from_secs(seconds)));
@@ -181,7 +180,7 @@ pub async fn unwanted_task_keeps_an_earlier_wake<H: Harness>(scene: Scene<H>) {
 }
 
 /// An outcome that gives no reason for a wake leaves the one that is there.
-pub async fn unwanted_task_keeps_its_wake_when_nothing_new_waits<H: Harness>(scene: Scene<H>) {
+pub async fn unwanted_task_keeps_its_wake_when_nothing_new_waits(scene: Scene) {
     let task = scene.start("a -> c, b").await;
     let claims = scene.claim_all(&task).await;
     scene.record(failed(&task, &claims[1], RetryAdvice::After(Duration::from_secs(30)))).await;
@@ -192,7 +191,7 @@ pub async fn unwanted_task_keeps_its_wake_when_nothing_new_waits<H: Harness>(sce
 }
 
 /// A stale outcome moves nothing, and so wakes nobody.
-pub async fn stale_outcome_leaves_the_wake<H: Harness>(scene: Scene<H>) {
+pub async fn stale_outcome_leaves_the_wake(scene: Scene) {
     let task = scene.start("a, b").await;
     let a = scene.claim(&task, "a").await;
     scene.act_on(&task, "a", StepCommand::Cancel).await;
@@ -203,7 +202,7 @@ pub async fn stale_outcome_leaves_the_wake<H: Harness>(scene: Scene<H>) {
 }
 
 /// "Each change of it raises its generation", also over a time without a wake.
-pub async fn generations_rise_with_every_change<H: Harness>(scene: Scene<H>) {
+pub async fn generations_rise_with_every_change(scene: Scene) {
     let task = scene.start("a").await;
     let mut generations = Vec::new();
     for seconds in 1..6 {
@@ -221,7 +220,7 @@ pub async fn generations_rise_with_every_change<H: Harness>(scene: Scene<H>) {
 }
 
 /// The wake told by `load` is the one told by `due`.
-pub async fn wake_is_the_same_whoever_tells_it<H: Harness>(scene: Scene<H>) {
+pub async fn wake_is_the_same_whoever_tells_it(scene: Scene) {
     let task = scene.start("a").await;
     scene.look(&task, 5).await;
     let due = scene.due(5).await.wakes;
@@ -230,7 +229,7 @@ pub async fn wake_is_the_same_whoever_tells_it<H: Harness>(scene: Scene<H>) {
 }
 
 /// Whatever ends in a paused task, it is not woken.
-pub async fn outcomes_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>) {
+pub async fn outcomes_of_a_paused_task_give_no_wake(scene: Scene) {
     let task = scene.start("a -> x, b, c, d").await;
     let claims = scene.claim_all(&task).await;
     scene.act(&task, TaskCommand::Pause).await;
@@ -251,7 +250,7 @@ pub async fn outcomes_of_a_paused_task_give_no_wake<H: Harness>(scene: Scene<H>)
 }
 
 /// A sleep that is over before it is recorded: the step may run now.
-pub async fn step_snoozed_until_a_moment_ago_gives_a_wake_due_now<H: Harness>(scene: Scene<H>) {
+pub async fn step_snoozed_until_a_moment_ago_gives_a_wake_due_now(scene: Scene) {
     let task = scene.start("a").await;
     let a = scene.claim(&task, "a").await;
     let outcome = ended(&task, &a, OutcomeKind::Snooze { until: at(3) });

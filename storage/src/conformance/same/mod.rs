@@ -56,11 +56,7 @@ impl std::error::Error for Difference {}
 ///
 /// # Panics
 /// When a task breaks a rule that every task keeps, or a storage is unavailable.
-pub async fn same_answers<A: Harness, B: Harness>(
-    one: &Scene<A>,
-    two: &Scene<B>,
-    operations: &[Operation],
-) -> Result<(), Difference> {
+pub async fn same_answers(one: &Scene, two: &Scene, operations: &[Operation]) -> Result<(), Difference> {
     let mut world = World::new(one, two);
     for (at, operation) in operations.iter().enumerate() {
         world.play(operation).await.map_err(|difference| Difference { at, ..difference })?;

@@ -12,15 +12,15 @@ use tasker_engine::{
 };
 
 use super::super::fixture::{at, worker};
-use super::super::{Harness, Scene, check};
+use super::super::{Scene, check};
 use super::Difference;
 use super::arguments::{Known, Told, chosen, definition, number_of};
 use super::names::Names;
 use super::operation::{Birth, Deed, Operation, Wave};
 
-pub(super) struct World<'a, A: Harness, B: Harness> {
-    one: &'a Scene<A>,
-    two: &'a Scene<B>,
+pub(super) struct World<'a> {
+    one: &'a Scene,
+    two: &'a Scene,
     /// The ids of each.
     names: (Names, Names),
     known: Known,
@@ -34,8 +34,8 @@ pub(super) struct World<'a, A: Harness, B: Harness> {
 
 type Answer<T> = Result<T, StorageError>;
 
-impl<'a, A: Harness, B: Harness> World<'a, A, B> {
-    pub(super) fn new(one: &'a Scene<A>, two: &'a Scene<B>) -> Self {
+impl<'a> World<'a> {
+    pub(super) fn new(one: &'a Scene, two: &'a Scene) -> Self {
         Self {
             one,
             two,
