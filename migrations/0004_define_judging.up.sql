@@ -9,10 +9,14 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- A moment as the audit trail writes it. Of a text that is none, or beyond the years that are written with four digits,
--- NULL: one odd row must not fail the call for all tasks.
+-- NULL: one odd row must not fail the call for all tasks. So the pattern lets no day pass that the calendar has not.
 CREATE FUNCTION tasker_moment(p_text text) RETURNS timestamp
 LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN p_text ~ '^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$' THEN p_text::timestamp END
+    SELECT CASE WHEN p_text ~ concat(
+        '^(?!0000|.{5}(02-3|0[469]-31|11-31))',
+        '(?=.{5}(?!02-29)|\d\d(0[48]|[2468][048]|[13579][26])-|([02468][048]|[13579][26])00-)',
+        '\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$')
+    THEN p_text::timestamp END
 $$;
 
 -- The moment from which a step may run as far as waiting goes; NULL when it need not wait. A row that carries

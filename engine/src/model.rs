@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::decide::{Attempted, StepFacts, not_before};
+use crate::decide::{Attempted, StepFacts, backoff_until, not_before};
 use crate::{
     DefinitionHash, HandlerName, PhaseMark, StepId, StepName, StepState, TaskId, TaskState, Template,
     Timestamp, TransitionId,
@@ -160,25 +160,24 @@ pub struct SpawnedBy {
 impl StepRecord {
     /// What its readiness depends on.
     pub fn facts(&self) -> StepFacts {
-        let backoff_until = self
-            .current
-            .metadata
-            .get("backoff_until")
-            .and_then(Value::as_str)
-            .and_then(|text| text.parse().ok());
         StepFacts {
             state: self.current.state,
             attempts: self.attempts,
             retry_limit: self.retry_limit,
             retryable: self.retryable,
-            not_before: not_before(&Attempted {
-                state: self.current.state,
-                since: self.current.since.unwrap_or(Timestamp::EPOCH),
-                backoff_until,
-                attempts: self.attempts,
-                last_attempted_at: self.last_attempted_at,
-                backoff_request_seconds: self.backoff_request_seconds,
-            }),
+            not_before: not_before(&self.attempted()),
+        }
+    }
+
+    /// What its last attempt left behind.
+    pub fn attempted(&self) -> Attempted {
+        Attempted {
+            state: self.current.state,
+            since: self.current.since.unwrap_or(Timestamp::EPOCH),
+            backoff_until: backoff_until(&self.current.metadata),
+            attempts: self.attempts,
+            last_attempted_at: self.last_attempted_at,
+            backoff_request_seconds: self.backoff_request_seconds,
         }
     }
 }

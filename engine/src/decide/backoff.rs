@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{StepState, Timestamp};
 
@@ -35,17 +36,45 @@ pub fn not_before(step: &Attempted) -> Option<Timestamp> {
     if let Some(until) = step.backoff_until {
         return Some(until);
     }
-    let after_failure = (step.state == StepState::Error).then(|| step.since + exponential(step.attempts));
-    let as_requested = step
-        .last_attempted_at
-        .zip(step.backoff_request_seconds)
-        .map(|(tried, seconds)| tried + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
-    after_failure.max(as_requested)
+    let after_failure = (step.state == StepState::Error).then(|| step.since + step.exponential());
+    after_failure.max(step.as_requested())
 }
 
-/// min(2^attempts, 30) seconds, the reference's wait after a failure.
-fn exponential(attempts: u32) -> Duration {
-    Duration::from_secs((1 << attempts.min(5)).min(30))
+impl Attempted {
+    /// The end of the wait that was asked for.
+    pub(super) fn as_requested(&self) -> Option<Timestamp> {
+        let (tried, seconds) = self.last_attempted_at.zip(self.backoff_request_seconds)?;
+        Some(tried + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+
+    /// min(2^attempts, 30) seconds, the reference's wait after a failure.
+    pub(super) fn exponential(&self) -> Duration {
+        Duration::from_secs((1 << self.attempts.min(5)).min(30))
+    }
+}
+
+/// The `backoff_until` in the metadata of a row. It governs only when it is written as the audit trail writes it, to at
+/// most microseconds, in the years 1 to 9999: PostgreSQL judges in SQL, and an odd text must not be read in two ways.
+///
+/// ```
+/// use serde_json::json;
+/// use tasker_engine::{Timestamp, decide::backoff_until};
+///
+/// assert_eq!(backoff_until(&json!({ "backoff_until": Timestamp::EPOCH })), Some(Timestamp::EPOCH));
+/// assert_eq!(backoff_until(&json!({ "backoff_until": "1970-01-01 00:00:00+00" })), None);
+/// ```
+pub fn backoff_until(metadata: &Value) -> Option<Timestamp> {
+    let text = metadata.get("backoff_until")?.as_str()?;
+    let (seconds, fraction) = text.strip_suffix('Z')?.split_at_checked("0000-00-00T00:00:00".len())?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let shape = seconds
+        .bytes()
+        .zip("0000-00-00T00:00:00".bytes())
+        .all(|(byte, shape)| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape });
+    let exact = fraction.is_empty()
+        || fraction.strip_prefix('.').is_some_and(|rest| (1..=6).contains(&rest.len()) && digits(rest));
+    let sound = shape && exact && !seconds.starts_with("0000") && !seconds.ends_with(":60");
+    sound.then(|| text.parse().ok())?
 }
 
 /// The reference's configurable back-off: a list of waits, then the square of the attempt, never below the list's
@@ -90,6 +119,7 @@ impl ReferenceBackoff {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -136,7 +166,46 @@ mod tests {
         assert_eq!(not_before(&asked), Some(Timestamp::from_micros(14_000_000)));
     }
 
+    #[test]
+    fn a_moment_that_is_not_written_as_the_audit_trail_writes_it_does_not_govern() {
+        for odd in [
+            "",
+            "soon",
+            "2026-01-01",
+            "2026-01-01T00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01t00:00:00Z",
+            "2026-01-01T00:00:00z",
+            "2026-01-01T00:00:00+00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00.1234567Z",
+            "2026-01-01T00:00:60Z",
+            "2026-01-01T24:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "+02026-01-01T00:00:00Z",
+            "20260101T000000Z",
+            "2026-01-01T00:00:00Zµ",
+            "µµµµµµµµµµZ",
+        ] {
+            assert_eq!(backoff_until(&json!({ "backoff_until": odd })), None, "{odd}");
+        }
+        assert_eq!(backoff_until(&json!({ "backoff_until": 5 })), None);
+        assert_eq!(backoff_until(&json!(null)), None);
+        for sound in ["2024-02-29T23:59:59Z", "0001-01-01T00:00:00.1Z", "9999-12-30T21:59:59.999999Z"] {
+            let moment = sound.parse().unwrap();
+            assert_eq!(backoff_until(&json!({ "backoff_until": sound })), Some(moment), "{sound}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_moment_that_we_write_governs(micros in -62_135_596_800_000_000..253_402_207_200_000_000_i64) {
+            let moment = Timestamp::from_micros(micros);
+            prop_assert_eq!(backoff_until(&json!({ "backoff_until": moment })), Some(moment));
+        }
+
         #[test]
         fn the_listed_waits_never_fall_and_keep_the_cap(seed: u64, cap in 1..400u64, jitter in 0.0..1.0f64) {
             let policy = ReferenceBackoff { cap, jitter, ..ReferenceBackoff::default() };

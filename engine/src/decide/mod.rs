@@ -9,7 +9,7 @@ mod phase;
 mod readiness;
 mod settlement;
 
-pub use backoff::{Attempted, ReferenceBackoff, not_before};
+pub use backoff::{Attempted, ReferenceBackoff, backoff_until, not_before};
 pub use intervene::{Plan, StepMove, TaskMove, plan_intervention};
 pub use phase::{step_phase, task_phase};
 pub use readiness::{BlockedWhy, Readiness, StepFacts, readiness};
