@@ -4,13 +4,25 @@
 //! holds the two together. *Satisfied*, *settled*, *blocked* and *ready* are each defined once, here.
 
 mod backoff;
+mod blocking;
+mod execution;
+#[cfg(test)]
+mod fixture;
 mod intervene;
 mod phase;
 mod readiness;
+mod retrying;
 mod settlement;
+mod words;
 
 pub use backoff::{Attempted, ReferenceBackoff, backoff_until, not_before};
+pub use blocking::{BlockingReason, blocking_reason};
+pub use execution::{ExecutionCounts, ExecutionStatus, HealthStatus, RecommendedAction};
 pub use intervene::{Plan, StepMove, TaskMove, plan_intervention};
 pub use phase::{step_phase, task_phase};
 pub use readiness::{BlockedWhy, Readiness, StepFacts, readiness};
+pub use retrying::{
+    RetryStatus, can_retry_now, effective_backoff_seconds, next_retry_at, retry_status, waits_for_backoff,
+};
 pub use settlement::{Tally, Verdict, settlement};
+pub use words::UnknownWord;
