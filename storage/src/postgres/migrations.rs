@@ -27,7 +27,7 @@ macro_rules! sources {
     };
 }
 
-const SOURCES: [Source; 9] = sources! {
+const SOURCES: [Source; 11] = sources! {
     1 "0001_create_catalogue"
     2 "0002_create_tasks"
     3 "0003_create_engine_tables"
@@ -37,6 +37,8 @@ const SOURCES: [Source; 9] = sources! {
     7 "0007_add_advance"
     8 "0008_add_operations"
     9 "0009_add_loading"
+    10 "0010_add_readiness"
+    11 "0011_add_execution_contexts"
 };
 
 /// Brings the schema up to date; from an empty database or from any release before. Does nothing when it is. A schema
