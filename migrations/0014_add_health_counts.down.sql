@@ -1,0 +1,1 @@
+DROP FUNCTION get_system_health_counts_v01_at(timestamptz);
