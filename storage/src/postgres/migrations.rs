@@ -27,7 +27,7 @@ macro_rules! sources {
     };
 }
 
-const SOURCES: [Source; 14] = sources! {
+const SOURCES: [Source; 15] = sources! {
     1 "0001_create_catalogue"
     2 "0002_create_tasks"
     3 "0003_create_engine_tables"
@@ -42,6 +42,7 @@ const SOURCES: [Source; 14] = sources! {
     12 "0012_add_step_graph"
     13 "0013_add_analytics"
     14 "0014_add_health_counts"
+    15 "0015_name_as_the_reference_does"
 };
 
 /// Brings the schema up to date; from an empty database or from any release before. Does nothing when it is. A schema

@@ -1,0 +1,10 @@
+DROP VIEW tasker_step_dag_relationships;
+DROP FUNCTION get_system_health_counts_v01();
+DROP FUNCTION get_slowest_tasks_v01(timestamptz, integer, text, text, text);
+DROP FUNCTION get_slowest_steps_v01(timestamptz, integer, text, text, text);
+DROP FUNCTION get_analytics_metrics_v01(timestamptz);
+DROP FUNCTION calculate_dependency_levels(bigint);
+DROP FUNCTION get_task_execution_contexts_batch(bigint[]);
+DROP FUNCTION get_task_execution_context(bigint);
+DROP FUNCTION get_step_readiness_status_batch(bigint[]);
+DROP FUNCTION get_step_readiness_status(bigint, bigint[]);
