@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tasker_engine::{
     Clock, DynClock, Engine, EngineError, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings,
-    SystemClock,
+    SettingsErrors, SystemClock,
 };
 use tasker_storage::postgres::PostgresStorage;
 
@@ -23,19 +23,22 @@ pub trait Postgres: Sized {
 
     /// An engine on a database whose schema is up to date, with a clock, a sink of events and settings of your choice.
     /// Without a [`Settings::poll`] it looks every two seconds for what other processes left there.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
     fn on_postgres(
         storage: PostgresStorage,
         clock: impl Clock,
         events: impl EventSink,
         settings: Settings,
-    ) -> Self;
+    ) -> Result<Self, SettingsErrors>;
 }
 
 impl Postgres for Engine {
     async fn postgres(url: &str) -> Result<Self, EngineError> {
         let storage = PostgresStorage::connect(url).await?;
         storage.migrate().await?;
-        Ok(Self::on_postgres(storage, SystemClock::default(), NoEvents, Settings::default()))
+        Ok(Self::on_postgres(storage, SystemClock::default(), NoEvents, Settings::default())?)
     }
 
     fn on_postgres(
@@ -43,7 +46,7 @@ impl Postgres for Engine {
         clock: impl Clock,
         events: impl EventSink,
         settings: Settings,
-    ) -> Self {
+    ) -> Result<Self, SettingsErrors> {
         let clock: Arc<dyn DynClock> = Arc::new(clock);
         let parts: Parts<Erased> = Parts {
             storage: Arc::new(storage),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tasker_engine::{
-    Clock, DynClock, Engine, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SimulatedClock,
-    SystemClock,
+    Clock, DynClock, Engine, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings, SettingsErrors,
+    SimulatedClock, SystemClock,
 };
 use tasker_storage::memory::MemoryStorage;
 
@@ -30,20 +30,33 @@ pub trait InMemory: Sized {
     /// # }
     /// ```
     fn in_memory() -> Self {
-        Self::in_memory_with(SystemClock::default(), NoEvents, Settings::default())
+        Self::in_memory_with(SystemClock::default(), NoEvents, Settings::default()).expect(DEFAULTS)
     }
 
     /// An engine on a clock that jumps: hours of back-off pass in microseconds, the same way every time.
     fn simulated(clock: &SimulatedClock) -> Self {
-        Self::in_memory_with(clock.clone(), NoEvents, Settings::default())
+        Self::in_memory_with(clock.clone(), NoEvents, Settings::default()).expect(DEFAULTS)
     }
 
     /// An engine with a clock, a sink of events and settings of your choice.
-    fn in_memory_with(clock: impl Clock, events: impl EventSink, settings: Settings) -> Self;
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    fn in_memory_with(
+        clock: impl Clock,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Result<Self, SettingsErrors>;
 }
 
+const DEFAULTS: &str = "the settings that everybody gets can be used";
+
 impl InMemory for Engine {
-    fn in_memory_with(clock: impl Clock, events: impl EventSink, settings: Settings) -> Self {
+    fn in_memory_with(
+        clock: impl Clock,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Result<Self, SettingsErrors> {
         let clock: Arc<dyn DynClock> = Arc::new(clock);
         let parts: Parts<Erased> = Parts {
             storage: Arc::new(MemoryStorage::new()),

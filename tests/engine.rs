@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{
     Act, BuildError, Entry, EventName, Handled, Hooks, Intervened, MemoryEventLog, NotMoved, PANIC, Parent,
-    Refusal, Request, Settings, SpawnRequest, StepCommand, StepName, StepState, TIMEOUT, TaskCommand, TaskId,
-    TaskPhase, TaskPlan, TaskState, Timestamp, handler_fn,
+    Refusal, Request, Settings, SettingsError, SpawnRequest, StepCommand, StepName, StepState, TIMEOUT,
+    TaskCommand, TaskId, TaskPhase, TaskPlan, TaskState, Timestamp, handler_fn,
 };
 
 fn clock() -> SimulatedClock {
@@ -305,7 +305,7 @@ async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_sto
         items: Vec<Item>,
     }
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default());
+    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default()).unwrap();
     let definition =
         Definition::builder("tests", "typed", "1.0.0").context::<Order>().step("a", sum()).build().unwrap();
     let error =
@@ -364,7 +364,7 @@ async fn whoever_waits_for_a_paused_task_is_woken_by_its_resumption() {
 async fn cancelling_a_task_fences_what_runs() {
     let clock = clock();
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock.clone(), log.clone(), Settings::default());
+    let engine = Engine::in_memory_with(clock.clone(), log.clone(), Settings::default()).unwrap();
     let started = Arc::new(tokio::sync::Notify::new());
     let release = Arc::new(tokio::sync::Notify::new());
     let (tell, wait) = (Arc::clone(&started), Arc::clone(&release));
@@ -438,7 +438,8 @@ async fn handle_tells_a_foreign_host_what_to_do_next() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_runs_every_task_and_stops_when_told() {
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(tasker::SystemClock::default(), log.clone(), Settings::default());
+    let engine =
+        Engine::in_memory_with(tasker::SystemClock::default(), log.clone(), Settings::default()).unwrap();
     let requests = (0..50).map(|_| Request::new(json!({}))).collect();
     let tasks = engine.request_many(&diamond(), requests).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -556,7 +557,7 @@ async fn concurrency_bounds_what_runs_at_a_time() {
         builder = builder.step(format!("step_{step}"), handler);
     }
     let settings = Settings { concurrency: 4, ..Settings::default() };
-    let engine = Engine::in_memory_with(clock, tasker::NoEvents, settings);
+    let engine = Engine::in_memory_with(clock, tasker::NoEvents, settings).unwrap();
     let task = engine.start_definition(&builder.build().unwrap(), json!({})).await.unwrap();
     assert_eq!(task.finished().await.unwrap().makespan(), Duration::from_secs(5));
     assert_eq!(most.load(Ordering::SeqCst), 4);
@@ -631,7 +632,7 @@ async fn hooks_plan_before_the_write_and_hear_of_the_settlement() {
 #[tokio::test]
 async fn events_tell_each_fact_once_and_in_order() {
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default());
+    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default()).unwrap();
     let definition = Definition::builder("tests", "events", "1.0.0").step("flaky", fails(1)).build().unwrap();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     task.finished().await.unwrap();
@@ -719,7 +720,7 @@ async fn a_task_whose_handlers_are_not_here_waits_untouched() {
             clock: Arc::new(clock.clone()) as Arc<dyn tasker::DynClock>,
             events: Arc::new(tasker::NoEvents) as Arc<dyn tasker::EventSink>,
         };
-        Engine::new(parts, Settings { poll: Some(Duration::from_secs(2)), ..Settings::default() })
+        Engine::new(parts, Settings { poll: Some(Duration::from_secs(2)), ..Settings::default() }).unwrap()
     };
     let (maker, stranger) = (sharing(&storage), sharing(&storage));
     let task = maker.start_definition(&diamond(), json!({})).await.unwrap();
@@ -727,4 +728,22 @@ async fn a_task_whose_handlers_are_not_here_waits_untouched() {
     assert!(matches!(looked, Handled::WakeAt(_)), "its wake is parked, not spun on: {looked:?}");
     assert!(task.report().await.unwrap().steps().iter().all(|step| step.attempts == 0));
     assert!(task.finished().await.unwrap().is_complete());
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused_before_anything_runs() {
+    let settings = Settings {
+        heartbeat_interval: Duration::from_secs(5),
+        worker_lost_after: Duration::from_secs(5),
+        concurrency: 0,
+        ..Settings::default()
+    };
+    let refused = Engine::in_memory_with(clock(), tasker::NoEvents, settings).unwrap_err();
+    assert!(
+        matches!(
+            refused.errors[..],
+            [SettingsError::Zero { setting: "concurrency", .. }, SettingsError::LostBeforeTheNextBeat { .. }]
+        ),
+        "{refused}"
+    );
 }

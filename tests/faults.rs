@@ -146,7 +146,7 @@ fn engine(seed: u64, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine<
         poll: Some(Duration::from_secs(5)),
         ..Settings::default()
     };
-    Engine::new(parts, settings)
+    Engine::new(parts, settings).unwrap()
 }
 
 /// How often each step of each task ran to its end.
@@ -263,7 +263,7 @@ fn sharing(worker: u128, storage: &MemoryStorage, clock: &SimulatedClock) -> Eng
         events: Arc::new(NoEvents) as Arc<dyn tasker::EventSink>,
     };
     let poll = Some(Duration::from_secs(2));
-    Engine::new(parts, Settings { worker: WorkerId::numbered(worker), poll, ..Settings::default() })
+    Engine::new(parts, Settings { worker: WorkerId::numbered(worker), poll, ..Settings::default() }).unwrap()
 }
 
 fn long_step(seconds: u64) -> Definition {

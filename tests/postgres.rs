@@ -68,7 +68,7 @@ async fn six_simulated_hours_of_waiting_take_no_time() {
         .step("sleepy", sleepy)
         .build()
         .unwrap();
-    let engine = Engine::on_postgres(storage, clock.clone(), NoEvents, Settings::default());
+    let engine = Engine::on_postgres(storage, clock.clone(), NoEvents, Settings::default()).unwrap();
     let report = engine.start_definition(&definition, json!({})).await.unwrap().finished().await.unwrap();
     assert!(report.is_complete());
     assert_eq!(report.step("flaky").unwrap().attempts, 2);
@@ -100,7 +100,8 @@ fn fan_out() -> Definition {
 #[tokio::test]
 async fn a_join_waits_for_the_steps_that_were_added_while_running() {
     let (_database, storage) = database().await;
-    let engine = Engine::on_postgres(storage, tasker::SystemClock::default(), NoEvents, Settings::default());
+    let engine =
+        Engine::on_postgres(storage, tasker::SystemClock::default(), NoEvents, Settings::default()).unwrap();
     let report = engine.start_definition(&fan_out(), json!({})).await.unwrap().finished().await.unwrap();
     assert_eq!(report.output_of::<u64>("join").unwrap(), 61);
     assert_eq!(report.steps().len(), 5);
@@ -125,7 +126,7 @@ async fn another_engine_goes_on_where_one_was_dropped() {
         let builder = Definition::builder("tests", "handover", "1.0.0").step("first", step(runs));
         builder.step("second", step(runs)).after(["first"]).build().unwrap()
     };
-    let first = Engine::on_postgres(storage.clone(), clock.clone(), NoEvents, Settings::default());
+    let first = Engine::on_postgres(storage.clone(), clock.clone(), NoEvents, Settings::default()).unwrap();
     let task = first.start_definition(&definition(&runs), json!({ "order": 7 })).await.unwrap();
     tokio::select! {
         biased;
@@ -144,7 +145,7 @@ async fn another_engine_goes_on_where_one_was_dropped() {
     let id = task.id();
     drop((task, first));
 
-    let second = Engine::on_postgres(storage, clock, NoEvents, Settings::default());
+    let second = Engine::on_postgres(storage, clock, NoEvents, Settings::default()).unwrap();
     second.learn(&definition(&runs)).await.unwrap();
     let report = second.task(id).finished().await.unwrap();
     assert_eq!((report.state(), report.output_of::<u64>("second").unwrap()), (TaskState::Complete, 1));
@@ -170,7 +171,7 @@ async fn an_odd_output_stops_only_its_own_step() {
         })
     };
     let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let engine = Engine::on_postgres(storage, clock, NoEvents, Settings::default());
+    let engine = Engine::on_postgres(storage, clock, NoEvents, Settings::default()).unwrap();
     let builder = Definition::builder("tests", "odd", "1.0.0").step("odd", constant(json!("a\0b")));
     let definition =
         builder.step("fine", constant(json!({ "n": 9_007_199_254_740_993_u64 }))).build().unwrap();

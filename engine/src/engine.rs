@@ -16,8 +16,8 @@ use crate::run_loop::RunLoop;
 use crate::{
     Act, BuildErrors, Clock, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes, Enqueue,
     Erased, Event, EventName, EventSink, Handlers, Intervened, Intervention, Misfit, NewTask, Parts, Report,
-    Resources, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState,
-    Timestamp, Wake, Worker, WorkerId,
+    Resources, SettingsErrors, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest,
+    TaskState, Timestamp, Wake, Worker, WorkerId,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -109,6 +109,9 @@ pub(crate) struct Shared<T: EngineTypes> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// The settings are not right.
+    #[error(transparent)]
+    Settings(#[from] SettingsErrors),
     /// The workflow is not right.
     #[error(transparent)]
     Build(#[from] BuildErrors),
@@ -233,15 +236,10 @@ impl Request {
 impl<T: EngineTypes> Engine<T> {
     /// An engine on those parts.
     ///
-    /// # Panics
-    /// When the settings take a worker for dead before it had to beat.
-    pub fn new(parts: Parts<T>, settings: Settings) -> Self {
-        assert!(
-            settings.worker_lost_after > settings.heartbeat_interval,
-            "worker_lost_after ({:?}) must be longer than heartbeat_interval ({:?})",
-            settings.worker_lost_after,
-            settings.heartbeat_interval
-        );
+    /// # Errors
+    /// When the settings cannot be used: see [`Settings::check`].
+    pub fn new(parts: Parts<T>, settings: Settings) -> Result<Self, SettingsErrors> {
+        settings.check()?;
         let shared = Shared {
             storage: parts.storage,
             queue: parts.queue,
@@ -254,7 +252,7 @@ impl<T: EngineTypes> Engine<T> {
             handlers: RwLock::default(),
             resources: RwLock::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Adds a shared resource, which steps take as `State<R>`.

@@ -23,6 +23,7 @@ mod queue;
 mod report;
 mod retry;
 mod run_loop;
+mod settings;
 mod state;
 mod storage;
 mod template;
@@ -52,6 +53,7 @@ pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest
 pub use queue::{Delivery, Enqueue, MemoryQueue, Queue, QueueError};
 pub use report::{Dynamic, Report, Task};
 pub use retry::{Fixed, RetryPolicy};
+pub use settings::{SettingsError, SettingsErrors};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;
 pub use template::{

@@ -42,6 +42,7 @@ async fn build(call: Call) -> StepResult<Value> {
 pub(crate) async fn run(definition: &Definition) -> Result<Report, Failure> {
     let progress = Progress::of(definition.template().step_templates.len(), "building");
     let engine = Engine::in_memory_with(SystemClock::default(), progress.clone(), Settings::default());
+    let engine = engine.map_err(EngineError::from)?;
     let report = engine.start_definition(definition, json!({})).await?.finished().await?;
     progress.done();
     completed(report)

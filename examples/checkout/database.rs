@@ -50,18 +50,19 @@ impl Backend {
         self.engine.clone()
     }
 
-    fn in_memory(progress: Progress) -> Self {
-        Self {
-            engine: Engine::in_memory_with(SystemClock::default(), progress, Settings::default()),
+    fn in_memory(progress: Progress) -> Result<Self, Failure> {
+        let engine = Engine::in_memory_with(SystemClock::default(), progress, Settings::default());
+        Ok(Self {
+            engine: engine.map_err(EngineError::from)?,
             #[cfg(feature = "postgres")]
             _server: None,
-        }
+        })
     }
 
     #[cfg(not(feature = "postgres"))]
     #[expect(clippy::unused_async, reason = "there is something to wait for with a database")]
     pub(crate) async fn open(_: Option<Database>, progress: Progress) -> Result<Self, Failure> {
-        Ok(Self::in_memory(progress))
+        Self::in_memory(progress)
     }
 }
 
@@ -76,7 +77,7 @@ mod postgres {
     impl Backend {
         pub(crate) async fn open(database: Option<Database>, progress: Progress) -> Result<Self, Failure> {
             let (url, server) = match database {
-                None => return Ok(Self::in_memory(progress)),
+                None => return Self::in_memory(progress),
                 Some(Database::Url(url)) => (url, None),
                 Some(Database::Temporary) => {
                     let server = start_server().await?;
@@ -85,7 +86,7 @@ mod postgres {
             };
             let storage = connected(&url).await.map_err(EngineError::from)?;
             let engine = Engine::on_postgres(storage, SystemClock::default(), progress, Settings::default());
-            Ok(Self { engine, _server: server })
+            Ok(Self { engine: engine.map_err(EngineError::from)?, _server: server })
         }
     }
 

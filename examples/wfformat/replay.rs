@@ -79,7 +79,7 @@ async fn run(definition: &Definition, name: &str, concurrency: NonZeroUsize) -> 
     let progress = Progress::of(definition.template().step_templates.len(), name);
     let clock = SimulatedClock::new(Timestamp::EPOCH);
     let settings = Settings { concurrency: concurrency.get(), ..Settings::default() };
-    let engine = Engine::in_memory_with(clock, progress.clone(), settings);
+    let engine = Engine::in_memory_with(clock, progress.clone(), settings)?;
     let report = engine.start_definition(definition, serde_json::json!({})).await?.finished().await;
     progress.done();
     report
