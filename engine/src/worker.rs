@@ -6,7 +6,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::inbox::Message;
-use crate::{Engine, EngineTypes, Erased, Queue};
+use crate::{Clock, Engine, EngineTypes, Erased, Queue};
+
+/// How long recording may take when the grace is over.
+const TO_RECORD: Duration = Duration::from_secs(5);
 
 /// Drives many tasks, until it is told to stop.
 ///
@@ -35,7 +38,9 @@ impl<T: EngineTypes> Worker<T> {
         self
     }
 
-    /// Works until `stop` is ready; then claims nothing more, and returns when what runs has been recorded.
+    /// Works until `stop` is ready; then claims nothing more, and returns when what runs has been recorded: within its
+    /// grace and five seconds, also when the storage does not answer any more. What could not be recorded by then is
+    /// taken for lost by other workers, and run again.
     ///
     /// # Cancel safety
     /// Dropping the future stops it as if `stop` were ready, but does not wait.
@@ -48,8 +53,16 @@ impl<T: EngineTypes> Worker<T> {
             () = listen(&serving.engine) => {}
         }
         if let Some(done) = serving.stop() {
-            // Without an answer the run loop has ended, and with it all that ran.
-            let _ = done.await;
+            let deadline = shared.clock.sleep_until(shared.clock.now() + serving.grace + TO_RECORD);
+            tokio::select! {
+                biased;
+                // Without an answer the run loop has ended, and with it all that ran.
+                _ = done => {}
+                woken = deadline => {
+                    drop(woken);
+                    tracing::error!("stopped before all that ran here was recorded");
+                }
+            }
         }
     }
 }

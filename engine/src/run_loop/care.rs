@@ -1,13 +1,17 @@
 //! Signs of life, and what is done for tasks that others left behind.
 
-use super::{CARE_PAGE, DUE_PAGE, RunLoop, STORAGE_RETRY};
+use std::time::Duration;
+
+use super::{CARE_PAGE, DUE_PAGE, RunLoop, STORAGE_RETRY, SWEEP_EVERY};
 use crate::{Beat, Clock, Due, EngineTypes, Rescue, Storage, StorageError, Timestamp};
 
 impl<T: EngineTypes> RunLoop<T> {
     /// Where others share the storage, whoever wants tasks to go on also looks after what others left behind.
     pub(super) fn care_from_now_on(&mut self) {
         if self.care_at.is_none() && self.shared.settings.poll.is_some() {
-            self.care_at = Some(self.shared.clock.now() + self.shared.settings.worker_lost_after);
+            let now = self.shared.clock.now();
+            self.heard_at = now;
+            self.care_at = Some(now + self.shared.settings.worker_lost_after);
         }
     }
 
@@ -35,12 +39,13 @@ impl<T: EngineTypes> RunLoop<T> {
             now,
         };
         match self.shared.storage.beat(beat).await {
-            Ok(handed_back) if !handed_back.is_empty() => {
-                tracing::info!(claims = handed_back.len(), "handed back claims whose reply was lost");
-                self.wanted.extend(self.waiting.keys());
-                self.ask_at = self.ask_at.map(|_| now);
+            Ok(handed_back) => {
+                self.heard();
+                if !handed_back.is_empty() {
+                    tracing::info!(claims = handed_back.len(), "handed back claims whose reply was lost");
+                    self.look_around();
+                }
             }
-            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -53,17 +58,24 @@ impl<T: EngineTypes> RunLoop<T> {
         self.beat_at = goes_on.then(|| now + interval);
     }
 
-    /// Takes steps from workers that stopped beating, and wakes tasks that can move and have no wake.
+    /// Takes steps from workers that stopped beating, and now and then wakes tasks that can move and have no wake.
+    ///
+    /// Whoever has not heard from the storage for so long that others cannot have beaten either, be it that the storage
+    /// was away or that this process stood still, does not judge their silence, and gives them time to beat first.
     pub(super) async fn take_care(&mut self) {
         let now = self.shared.clock.now();
         let lost_after = self.shared.settings.worker_lost_after;
-        self.care_at = Some(now + lost_after / 2);
-        match self.care(now, now - lost_after).await {
-            Ok(true) => {
-                self.wanted.extend(self.waiting.keys());
-                self.ask_at = self.ask_at.map(|_| now);
+        let may_judge = now.since(self.heard_at) <= self.silence_of_an_outage();
+        self.care_at = Some(now + if may_judge { lost_after / 2 } else { lost_after });
+        let sweeps = self.rounds.is_multiple_of(SWEEP_EVERY) || !may_judge;
+        self.rounds = self.rounds.wrapping_add(1);
+        match self.care(now, may_judge.then(|| now - lost_after), sweeps).await {
+            Ok(found) => {
+                self.heard();
+                if found {
+                    self.look_around();
+                }
             }
-            Ok(false) => {}
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the storage was not looked after");
             }
@@ -71,22 +83,67 @@ impl<T: EngineTypes> RunLoop<T> {
     }
 
     /// Answers whether anything was found.
-    pub(super) async fn care(&self, now: Timestamp, lost_before: Timestamp) -> Result<bool, StorageError> {
-        let storage = &self.shared.storage;
-        let rescued = storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?;
-        if !rescued.is_empty() {
-            tracing::warn!(steps = rescued.len(), "took steps from workers that stopped beating");
-        }
-        let mut woken = 0;
-        let mut after = None;
+    async fn care(
+        &self,
+        now: Timestamp,
+        lost_before: Option<Timestamp>,
+        sweeps: bool,
+    ) -> Result<bool, StorageError> {
+        let rescued = match lost_before {
+            Some(lost_before) => self.rescue(now, lost_before).await?,
+            None => 0,
+        };
+        let woken = if sweeps { self.sweep(now).await? } else { 0 };
+        Ok(rescued + woken > 0)
+    }
+
+    async fn rescue(&self, now: Timestamp, lost_before: Timestamp) -> Result<usize, StorageError> {
+        let mut rescued = 0;
         loop {
-            let swept = storage.sweep(now, after, CARE_PAGE).await?;
-            woken += swept.woken;
-            after = swept.next;
-            if after.is_none() {
-                return Ok(woken + rescued.len() > 0);
+            let page = self.shared.storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?.len();
+            if page > 0 {
+                tracing::warn!(steps = page, "took steps from workers that stopped beating");
+            }
+            rescued += page;
+            if page < CARE_PAGE {
+                return Ok(rescued);
             }
         }
+    }
+
+    async fn sweep(&self, now: Timestamp) -> Result<usize, StorageError> {
+        let (mut woken, mut after) = (0, None);
+        loop {
+            let page = self.shared.storage.sweep(now, after, CARE_PAGE).await?;
+            woken += page.woken;
+            after = page.next;
+            if after.is_none() {
+                return Ok(woken);
+            }
+        }
+    }
+
+    /// The storage has answered.
+    pub(super) fn heard(&mut self) {
+        let now = self.shared.clock.now();
+        let silent = now.since(std::mem::replace(&mut self.heard_at, now));
+        if silent > self.silence_of_an_outage() {
+            self.care_at = self.care_at.map(|at| at.max(now + self.shared.settings.worker_lost_after));
+        }
+    }
+
+    /// A worker that lives beats within an interval, and once more when a beat is lost. Who was not heard for that much
+    /// less than it takes to be lost may have lived all the time. Rounds of care are closer together.
+    fn silence_of_an_outage(&self) -> Duration {
+        let settings = &self.shared.settings;
+        let lost_after = settings.worker_lost_after;
+        lost_after.saturating_sub(2 * settings.heartbeat_interval).max(lost_after * 5 / 8)
+    }
+
+    /// There may be more to do than was known.
+    fn look_around(&mut self) {
+        self.wanted.extend(self.waiting.keys());
+        self.ask_at = self.ask_at.map(|_| self.shared.clock.now());
     }
 
     /// Asks the storage for what other processes, or an earlier life of this one, left to do.
@@ -94,6 +151,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let now = self.shared.clock.now();
         match self.shared.storage.due(now, DUE_PAGE).await {
             Ok(Due { wakes, next }) => {
+                self.heard();
                 let full = wakes.len() == DUE_PAGE;
                 self.wanted.extend(wakes.into_iter().map(|wake| wake.task));
                 let poll = self.shared.settings.poll.map(|interval| now + interval);

@@ -29,6 +29,8 @@ use crate::{
 const DUE_PAGE: usize = 200;
 /// How many steps are rescued, and how many tasks woken, at a time.
 const CARE_PAGE: usize = 500;
+/// In one of so many rounds of care it looks for tasks that were forgotten: no wake is lost but by a fault.
+const SWEEP_EVERY: u32 = 4;
 /// The waits after a storage that is not available: the first, and the longest.
 const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
@@ -53,11 +55,17 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     stopping: Vec<Stopping>,
     /// When it looks next for lost workers and forgotten tasks; only where others share the storage.
     care_at: Option<Timestamp>,
+    /// How often it did.
+    rounds: u32,
+    /// When the storage answered last.
+    heard_at: Timestamp,
     /// When the next sign of life is due; `None` while there is nothing to keep alive.
     beat_at: Option<Timestamp>,
     /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
     /// not name them hands them back.
     beat_until: Timestamp,
+    /// The outcomes of the call that is under way, and of what it was cut into.
+    sending: Vec<Token>,
     attempts: u64,
 }
 
@@ -107,8 +115,11 @@ impl<T: EngineTypes> RunLoop<T> {
             ask_at: None,
             stopping: vec![],
             care_at: None,
+            rounds: 0,
+            heard_at: Timestamp::EPOCH,
             beat_at: None,
             beat_until: Timestamp::EPOCH,
+            sending: vec![],
             attempts: 0,
         }
     }

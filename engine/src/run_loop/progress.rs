@@ -21,11 +21,6 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         let outputs = outputs(batch, &progress);
         self.get_to_know_changed(batch, &progress).await;
-        for stopping in &mut self.stopping {
-            for outcome in &batch.outcomes {
-                stopping.tokens.remove(&outcome.token);
-            }
-        }
         for task in progress {
             self.take_task_progress(batch, task, &outputs);
         }

@@ -33,6 +33,7 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         match self.shared.learn_tasks(&unknown).await {
             Ok(unserved) => {
+                self.heard();
                 for task in &unserved {
                     self.wanted.remove(task);
                 }
@@ -79,21 +80,30 @@ impl<T: EngineTypes> RunLoop<T> {
     /// One call, repeated until the storage answers. What the storage refuses for good is cut in halves, so that one
     /// odd outcome does not stop the others.
     pub(super) async fn send(&mut self, batch: Batch) {
+        self.sending = batch.outcomes.iter().map(|outcome| outcome.token).collect();
         let mut batches = vec![batch];
         while let Some(batch) = batches.pop() {
             if batch.outcomes.is_empty() && batch.wanted.is_empty() {
                 continue;
             }
             match self.call(&batch).await {
-                Ok(progress) => self.take_progress(&batch, progress).await,
+                Ok(progress) => {
+                    self.heard();
+                    self.take_progress(&batch, progress).await;
+                }
                 Err(error) if error.is_transient() => {
                     tracing::error!(
                         outcomes = batch.outcomes.len(),
                         "stopped before the storage came back; another worker will be given these steps"
                     );
-                    self.stopping.iter_mut().for_each(|stopping| stopping.tokens.clear());
                 }
                 Err(error) => batches.extend(self.smaller(batch, error)),
+            }
+        }
+        // Whatever became of them, nothing more will.
+        for token in std::mem::take(&mut self.sending) {
+            for stopping in &mut self.stopping {
+                stopping.tokens.remove(&token);
             }
         }
     }

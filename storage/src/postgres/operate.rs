@@ -79,6 +79,10 @@ impl PostgresStorage {
     pub(super) async fn rescue_steps(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
         let mut transaction = self.begin().await?;
         let before = lost_claims(&mut transaction, rescue).await?;
+        if before.is_empty() {
+            transaction.rollback().await.map_err(storage_error)?;
+            return Ok(vec![]);
+        }
         let tasks = self.lock(&mut transaction, &tasks_of(&before)).await?;
         // A worker may have beaten, and a claim ended, while we waited for the locks.
         let still = lost_claims(&mut transaction, rescue).await?;
