@@ -12,6 +12,7 @@ DROP FUNCTION tasker_cancel_below_cancelled(timestamp, bigint[], jsonb);
 DROP FUNCTION tasker_step_named(bigint, text);
 DROP FUNCTION tasker_spawn(timestamp, bigint[], bigint[], integer[], jsonb);
 DROP FUNCTION tasker_held_claims(text, bigint[], bigint[]);
+DROP FUNCTION tasker_keep_late(timestamp, bigint[], bigint[], bigint[], text[], jsonb[], jsonb[], integer[]);
 DROP FUNCTION tasker_recorded_before(bigint[], bigint[], bigint[], integer[]);
 DROP FUNCTION tasker_record(
     timestamp, bigint[], bigint[], bigint[], text[], boolean[], integer[], jsonb[], jsonb[]);

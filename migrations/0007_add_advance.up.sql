@@ -190,6 +190,43 @@ BEGIN
                 SELECT FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = o.step AND s.task_id = o.task));
 END $$;
 
+-- Keeps what came too late: outcomes whose claim was ended by another row, which takes them into its metadata as the
+-- engine's `audit::late_outcome` says it; the first one of each claim. p_but are places of outcomes that counted, now or
+-- before. Rare.
+CREATE FUNCTION tasker_keep_late(
+    p_now timestamp, o_task bigint[], o_step bigint[], o_token bigint[], o_to text[], o_results jsonb[],
+    o_metadata jsonb[], p_but integer[]
+) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE tasker_workflow_step_transitions AS t
+    SET metadata = coalesce(t.metadata, '{}') || jsonb_build_object('late_outcome', late.said), updated_at = p_now
+    FROM (
+        SELECT ended.at,
+            (o.metadata - '{claim,retryable,retry_available,retryable_was,permanent,backoff_seconds,backoff_until}'::text[])
+            || jsonb_build_object('to_state', o.to_state, 'at', to_char(p_now, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+            || CASE WHEN o.to_state = 'complete' THEN jsonb_build_object('results', o.results) ELSE '{}' END AS said
+        FROM unnest(o_task, o_step, o_token, o_to, o_results, o_metadata) WITH ORDINALITY
+            AS o (task, step, token, to_state, results, metadata, place)
+        CROSS JOIN LATERAL (
+            SELECT c.sort_key FROM tasker_workflow_step_transitions AS c
+            WHERE c.id = o.token AND c.workflow_step_id = o.step AND c.to_state = 'in_progress' OFFSET 0
+        ) AS claim
+        CROSS JOIN LATERAL (
+            SELECT t.ctid AS at, t.metadata FROM tasker_workflow_step_transitions AS t
+            WHERE t.workflow_step_id = o.step AND t.sort_key > claim.sort_key ORDER BY t.sort_key LIMIT 1
+        ) AS ended
+        WHERE o.place <> ALL (coalesce(p_but, '{}'))
+            -- A step that was handed back did not run; one that sleeps did.
+            AND (o.to_state <> 'pending' OR o.metadata ? 'phase')
+            AND NOT coalesce(ended.metadata ? 'late_outcome', false)
+            AND EXISTS (
+                SELECT FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = o.step AND s.task_id = o.task)
+        OFFSET 0
+    ) AS late
+    WHERE t.ctid = late.at;
+END $$;
+
 -- The claims that a worker holds on tasks, but for those given. Rare: the reply that told of them may have been lost.
 CREATE FUNCTION tasker_held_claims(p_worker text, p_but bigint[], p_tasks bigint[]) RETURNS tasker_claims
 LANGUAGE plpgsql AS $$
@@ -793,6 +830,8 @@ BEGIN
         END IF;
         IF coalesce(cardinality(recorded.places), 0) < cardinality(o_token) THEN
             repeated_places := tasker_recorded_before(o_task, o_step, o_token, recorded.places);
+            PERFORM tasker_keep_late(
+                p_now, o_task, o_step, o_token, o_to, o_results, o_metadata, recorded.places || repeated_places);
         END IF;
     END IF;
 

@@ -13,14 +13,18 @@
 //! | → cancelled, → resolved_manually | `triggered_by` or `resolved_by`, `reason` |
 //!
 //! The rows that a rescue or the hand-back of a beat writes name no `claim`: the worker's own outcome was not recorded,
-//! so it is stale when it comes, not already recorded.
+//! so it is stale when it comes, not already recorded. What it says is kept beside the other keys of the row that ended
+//! the claim, as `late_outcome`: see [`late_outcome`].
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::decide::Verdict;
-use crate::{ErrorReport, PhaseMark, RetryAdvice, StepName, Timestamp, Token, WorkerId};
+use crate::{
+    ErrorReport, Outcome, OutcomeKind, PhaseMark, RetryAdvice, StepName, StepState, Timestamp, Token,
+    WorkerId,
+};
 
 /// `triggered_by` of a retry that the engine makes by itself.
 pub const ENGINE: &str = "engine";
@@ -121,6 +125,54 @@ pub fn step_handed_back(claim: Token) -> Value {
 pub fn step_snoozed(claim: Token, until: Timestamp) -> Value {
     json!({ "claim": claim, "phase": PhaseMark::Snoozed, "backoff_until": until })
 }
+
+/// What a handler came to whose claim had been ended by another row: a cancel, a rescue, the hand-back of a beat. Nobody
+/// is to forget a charged card. `None` when no handler ran.
+///
+/// It says what the row would have said, but for what depended on the step, and the results.
+pub fn late_outcome(outcome: &Outcome, now: Timestamp) -> Option<Value> {
+    let Outcome { token, attempt, duration, .. } = *outcome;
+    let (to, row) = match &outcome.kind {
+        OutcomeKind::Completed(_) => (StepState::Complete, step_completed(token, attempt, duration)),
+        OutcomeKind::Failed { error, retry } => (
+            StepState::Error,
+            step_failed(&Failure {
+                claim: token,
+                attempt,
+                duration,
+                error,
+                retry: *retry,
+                retryable: true,
+                retry_limit: u32::MAX,
+                now,
+            }),
+        ),
+        OutcomeKind::Snooze { until } => (StepState::Pending, step_snoozed(token, *until)),
+        OutcomeKind::HandBack => return None,
+    };
+    let Value::Object(mut said) = row else { unreachable!("every row is an object") };
+    said.retain(|key, _| !NOT_SAID_LATE.contains(&key.as_str()));
+    said.insert("to_state".into(), to.as_str().into());
+    said.insert("at".into(), now.to_string().into());
+    if let OutcomeKind::Completed(results) = &outcome.kind {
+        said.insert("results".into(), (**results).clone());
+    }
+    Some(Value::Object(said))
+}
+
+/// The key of a [`late_outcome`] in its row.
+pub const LATE_OUTCOME: &str = "late_outcome";
+
+/// What a late outcome cannot say of its step, or what would make the row govern it.
+const NOT_SAID_LATE: [&str; 7] = [
+    "claim",
+    "retryable",
+    "retry_available",
+    "retryable_was",
+    "permanent",
+    "backoff_seconds",
+    "backoff_until",
+];
 
 /// Step `error` → `pending`; `attempt` is the one that follows.
 pub fn step_retried(attempt: u32, triggered_by: &str) -> Value {

@@ -87,7 +87,8 @@ pub trait Storage: Send + Sync + 'static {
     fn due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Due, StorageError>> + Send;
 
     /// Gives a wake due `now` to tasks that are open, not paused, have no wake and no step in progress: they can move
-    /// and nobody knows. Looks at tasks above `after`, in ascending order, until it has given `limit` wakes.
+    /// and nobody knows. Looks at tasks above `after`, in ascending order, until it has given `limit` wakes. What it costs
+    /// does not grow with tasks that are settled.
     fn sweep(
         &self,
         now: Timestamp,
@@ -140,8 +141,10 @@ pub enum Creation {
 /// For every task named by an outcome or wanted:
 /// 1. **Fence.** An outcome counts only under the current claim of its step. One already recorded under its own token
 ///    is [`Recording::AlreadyRecorded`], and the claims that this worker holds on that task, but for those that the
-///    call brings outcomes of, are told again with all their parents. Any other is [`Recording::Stale`] and changes
-///    nothing. A token given twice in a call counts once; the second is already recorded.
+///    call brings outcomes of, are told again with all their parents. Any other is [`Recording::Stale`]: no state, result
+///    or attempt changes. If it comes under a claim that the step once had, and a handler ran, then what it says is kept
+///    as [`audit::late_outcome`](crate::audit::late_outcome) in the metadata of the row that ended the claim; the first
+///    one, if there are several. A token given twice in a call counts once; the second is already recorded.
 /// 2. **Record.** Rows and columns of the steps: results replace the old ones; a failure merges `error` (the message)
 ///    and `error_class` into them; a failure that asks for a wait stores it, in whole seconds rounded up, in
 ///    `backoff_request_seconds`; a permanent one takes `retryable`. Then spawned steps and edges; a name that the task
@@ -345,7 +348,7 @@ pub enum Recording {
     Recorded(TransitionId),
     /// It was recorded before, under the same token.
     AlreadyRecorded,
-    /// The claim is not the current one: no state, result or attempt changed.
+    /// The claim is not the current one: no state, result or attempt changed. A note may have been kept.
     Stale,
     /// It could not be stored as it was, so the step failed permanently, by that row, and the error says why.
     NotRecordable(TransitionId, ErrorReport),

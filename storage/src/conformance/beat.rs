@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tasker_engine::{
-    Beat, OutcomeKind, Recording, StepCommand, StepState, Storage as _, StorageError, TaskCommand, Token,
+    Beat, OutcomeKind, StepCommand, StepState, Storage as _, StorageError, TaskCommand, Token,
 };
 
 use super::check::rows;
@@ -87,16 +87,6 @@ pub async fn claims_are_handed_back_in_every_task(scene: Scene) {
     for task in &tasks {
         assert_eq!(scene.wake(task).await, Some(at(10)));
     }
-}
-
-/// The token that was handed back does not count any more.
-pub async fn outcome_of_a_claim_that_a_beat_handed_back_is_stale(scene: Scene) {
-    let task = scene.start("a, b").await;
-    let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
-    scene.beat(1, &[], 10, 10).await;
-    let before = scene.task(&task).await;
-    assert_eq!(scene.bring_at(completed(&task, &claim, json!({})), 11).await, Recording::Stale);
-    assert_eq!(scene.task(&task).await, before);
 }
 
 /// A paused task is not woken.

@@ -1,5 +1,6 @@
 //! Covers point 1 of [`Advance`](tasker_engine::Advance), the fence: what counts, what is stale and changes nothing,
-//! and a token given twice; and [`Outcome`](tasker_engine::Outcome)s of unknown steps and tasks.
+//! and a token given twice; and [`Outcome`](tasker_engine::Outcome)s of unknown steps and tasks. What is kept of outcomes
+//! that come too late has a file of its own, `late`.
 
 use serde_json::json;
 use tasker_engine::{
@@ -9,7 +10,8 @@ use tasker_engine::{
 
 use super::fixture::{AdvanceCall, Scene, StepSituation, completed, ended, failed, graph};
 
-/// Whatever brings it, a stale outcome changes nothing: not the state, not a row, not a column, not the wake.
+/// Whatever brings it, the outcome of a claim that nobody was given changes nothing: not the state, not a row, not a
+/// column, not the wake.
 async fn is_stale(scene: &Scene, task: TaskId, claim: &Claim) {
     use tasker_engine::OutcomeKind as Kind;
     let before = scene.task(task).await;
@@ -35,22 +37,6 @@ pub async fn outcome_of_a_current_claim_is_recorded(scene: Scene) {
     let row = scene.record(completed(&task, &claim, json!({ "n": 1 }))).await;
     let a = scene.step(&task, "a").await;
     assert_eq!((a.current.state, a.current.transition), (StepState::Complete, Some(row)));
-}
-
-/// A cancelled task fences what runs in it.
-pub async fn outcome_after_the_task_was_cancelled_is_stale(scene: Scene) {
-    let task = scene.start("a -> b").await;
-    let claim = scene.claim(&task, "a").await;
-    scene.act(&task, TaskCommand::Cancel { force: false }).await;
-    is_stale(&scene, task.id, &claim).await;
-}
-
-/// A cancelled step is fenced.
-pub async fn outcome_after_the_step_was_cancelled_is_stale(scene: Scene) {
-    let task = scene.start("a -> b, c").await;
-    let claim = scene.claim(&task, "a").await;
-    scene.act_on(&task, "a", StepCommand::Cancel).await;
-    is_stale(&scene, task.id, &claim).await;
 }
 
 /// A failure, a reset and a new claim: the old token is the first claim's.

@@ -69,8 +69,6 @@ macro_rules! __conformance_cases {
             }
             fence {
                 outcome_of_a_current_claim_is_recorded,
-                outcome_after_the_task_was_cancelled_is_stale,
-                outcome_after_the_step_was_cancelled_is_stale,
                 old_token_after_a_failure_and_a_reset_is_not_current,
                 token_handed_back_does_not_count_for_the_next_claim,
                 unknown_token_is_stale_in_every_state,
@@ -81,6 +79,17 @@ macro_rules! __conformance_cases {
                 what_follows_a_token_given_twice_is_told_once,
                 recordings_stand_in_the_order_given,
                 stale_outcome_tells_that_the_task_is_settled,
+            }
+            late {
+                outcome_after_the_task_was_cancelled_is_stale_and_kept,
+                outcome_after_the_step_was_cancelled_is_stale_and_kept,
+                outcome_of_a_rescued_claim_is_kept_in_the_row_of_the_rescue,
+                outcome_of_a_claim_that_a_beat_handed_back_is_kept,
+                first_late_outcome_stays,
+                nothing_is_kept_of_a_step_that_is_handed_back_late,
+                late_results_that_cannot_be_stored_are_kept_as_their_error,
+                late_outcomes_are_kept_beside_one_that_counts,
+                kept_outcome_does_not_delay_the_next_attempt,
             }
             again {
                 every_recorded_outcome_is_already_recorded_when_sent_again,
@@ -281,14 +290,12 @@ macro_rules! __conformance_cases {
                 beat_without_claims_changes_nothing,
                 claims_that_ended_are_not_handed_back,
                 claims_are_handed_back_in_every_task,
-                outcome_of_a_claim_that_a_beat_handed_back_is_stale,
                 beat_does_not_wake_a_paused_task,
                 unstorable_label_is_refused,
             }
             rescue {
                 steps_of_lost_workers_fail,
                 steps_of_living_workers_are_left_alone,
-                outcome_of_a_rescued_claim_is_stale,
                 rescue_of_a_last_attempt_wakes_the_task_to_settle,
                 rescue_keeps_to_its_limit_ascending,
                 rescue_does_not_wake_a_paused_task,

@@ -52,6 +52,7 @@ pub mod fixture;
 mod harness;
 pub mod identity;
 pub mod intervene;
+pub mod late;
 pub mod learn;
 mod list;
 pub mod load;

@@ -1,11 +1,9 @@
 //! Covers [`Storage::rescue`](tasker_engine::Storage::rescue), sentence by sentence.
 
 use serde_json::json;
-use tasker_engine::{
-    ErrorReport, OutcomeKind, Recording, Rescued, StepState, TaskCommand, TaskState, Timestamp,
-};
+use tasker_engine::{ErrorReport, OutcomeKind, Rescued, StepState, TaskCommand, TaskState, Timestamp};
 
-use super::fixture::{Scene, at, completed, ended, graph};
+use super::fixture::{Scene, at, ended, graph};
 
 /// A worker that never beat, or not since then, is lost.
 pub async fn steps_of_lost_workers_fail(scene: Scene) {
@@ -47,20 +45,6 @@ pub async fn steps_of_living_workers_are_left_alone(scene: Scene) {
     let before = scene.task(&task).await;
     assert_eq!(scene.rescue(10, 100, 40).await, []);
     assert_eq!(scene.task(&task).await, before);
-}
-
-/// The claim that was rescued no longer counts, also before the step runs again.
-pub async fn outcome_of_a_rescued_claim_is_stale(scene: Scene) {
-    let task = scene.start("a -> b").await;
-    let claim = scene.claims_by(&task, 1, 1, 0).await.remove(0);
-    scene.rescue(10, 100, 40).await;
-    let late = completed(&task, &claim, json!({}));
-    for seconds in [41, 60] {
-        let before = scene.task(&task).await;
-        assert_eq!(scene.bring_at(late.clone(), seconds).await, Recording::Stale);
-        assert_eq!(scene.task(&task).await, before);
-        scene.claims_by(&task, 2, 1, 50).await;
-    }
 }
 
 /// At the limit of attempts the step is blocked, and the task is woken now: it may have to settle.

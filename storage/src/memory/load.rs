@@ -57,7 +57,7 @@ impl Task {
             id: graph.id(place),
             name: graph.name(place).clone(),
             binding: graph.binding(place),
-            current: Row::current(latest, StepState::Pending),
+            current: self.trail.current_of_step(step.latest),
             attempts: step.attempts,
             retry_limit: step.retry_limit,
             retryable: step.retryable,

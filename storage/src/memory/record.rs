@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tasker_engine::{
-    Outcome, OutcomeKind, Recorded, Recording, RetryAdvice, StepState, Timestamp, Token, TransitionId,
+    Outcome, OutcomeKind, Recorded, Recording, RetryAdvice, StepState, Timestamp, Token, TransitionId, audit,
     payload,
 };
 
@@ -20,6 +20,8 @@ enum Fence {
     Current(usize),
     /// It was recorded by that row.
     Recorded(Place),
+    /// That row ended its claim before it came.
+    Late(Place),
     Stale,
 }
 
@@ -42,6 +44,13 @@ impl Wave<'_, '_> {
                     repeated |= by < self.since;
                     Recording::AlreadyRecorded
                 }
+                Fence::Late(ended_by) => {
+                    outcome.make_recordable(&self.call.limits);
+                    if let Some(said) = audit::late_outcome(outcome, self.pen.now) {
+                        self.task.trail.keep_late(ended_by, said);
+                    }
+                    Recording::Stale
+                }
                 Fence::Stale => Recording::Stale,
             };
             self.progress.recorded.push(Recorded { token: outcome.token, how });
@@ -54,22 +63,28 @@ impl Task {
     fn fence(&self, outcome: &Outcome) -> Fence {
         let Some(step) = self.graph.place(outcome.step) else { return Fence::Stale };
         match self.claim(step) {
-            Some((token, _)) if token == outcome.token => Fence::Current(step),
-            _ => self.recorded_under(step, outcome.token).map_or(Fence::Stale, Fence::Recorded),
+            Some((token, _)) if token == outcome.token => return Fence::Current(step),
+            _ => {}
+        }
+        match self.after_claim(step, outcome.token) {
+            None => Fence::Stale,
+            Some(place) if self.trail.step(place).note.claim() == Some(outcome.token) => {
+                Fence::Recorded(place)
+            }
+            Some(place) => Fence::Late(place),
         }
     }
 
-    /// The row that recorded an outcome of that claim. It comes after the claim's own, whose id is the token.
-    fn recorded_under(&self, step: usize, claim: Token) -> Option<Place> {
-        let mut next = self.steps[step].latest;
+    /// The row that ended a claim of the step: the one after the claim's own, whose id is the token.
+    fn after_claim(&self, step: usize, claim: Token) -> Option<Place> {
+        let (mut next, mut after) = (self.steps[step].latest, None);
         while let Some(place) = next {
             let row = self.trail.step(place);
             if row.id.0 <= claim.0 {
-                return None;
+                let is_claim = row.id.0 == claim.0 && matches!(row.note, Note::Claimed { .. });
+                return after.filter(|_| is_claim);
             }
-            if row.note.claim() == Some(claim) {
-                return Some(place);
-            }
+            after = Some(place);
             next = self.trail.before(place);
         }
         None

@@ -1,9 +1,10 @@
 //! The audit trail: rows are only ever added, and rendered only when somebody loads the task.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use serde_json::{Map, Value};
-use tasker_engine::{Current, StepState, TaskState, Timestamp, Transition, TransitionId};
+use tasker_engine::{Current, StepState, TaskState, Timestamp, Transition, TransitionId, audit};
 
 use super::notes::Note;
 use super::work::looked;
@@ -23,6 +24,8 @@ pub(super) struct Row<S> {
 pub(super) struct Trail {
     task: Vec<Row<TaskState>>,
     steps: Vec<StepRow>,
+    /// What came too late, by the row that had ended its claim. Rare, so it stands apart.
+    late: BTreeMap<Place, Value>,
 }
 
 /// A row of a step, chained to the one before it of the same step: so the history of one step is found without looking
@@ -65,6 +68,26 @@ impl Trail {
     /// The row of a step before this one.
     pub(super) fn before(&self, place: Place) -> Option<Place> {
         self.steps[place.index()].previous
+    }
+
+    /// Keeps what came too late for a claim that this row ended; the first of its kind stays.
+    pub(super) fn keep_late(&mut self, ended_by: Place, outcome: Value) {
+        self.late.entry(ended_by).or_insert(outcome);
+    }
+
+    /// How a step stands whose latest row this is.
+    pub(super) fn current_of_step(&self, latest: Option<Place>) -> Current<StepState> {
+        let mut current = Row::current(latest.map(|place| self.step(place)), StepState::Pending);
+        if let Some(place) = latest {
+            self.add_late(place, &mut current.metadata);
+        }
+        current
+    }
+
+    fn add_late(&self, place: Place, metadata: &mut Value) {
+        if let (Some(late), Value::Object(keys)) = (self.late.get(&place), metadata) {
+            keys.insert(audit::LATE_OUTCOME.into(), late.clone());
+        }
     }
 
     /// Where the next row of a step will stand: later ones do not come before it.
@@ -111,8 +134,10 @@ impl Trail {
     pub(super) fn step_histories(&self, latest: &[Option<Place>]) -> Vec<Vec<Transition<StepState>>> {
         let mut histories: Vec<Vec<_>> = latest.iter().map(|_| vec![]).collect();
         for (index, StepRow { row, step, .. }) in self.steps.iter().enumerate() {
-            let step = *step as usize;
-            histories[step].push(row.transition(latest[step] == Some(Place::of(index))));
+            let (step, place) = (*step as usize, Place::of(index));
+            let mut row = row.transition(latest[step] == Some(place));
+            self.add_late(place, &mut row.metadata);
+            histories[step].push(row);
         }
         histories
     }
