@@ -40,6 +40,9 @@ CREATE TABLE tasker_task_transitions (
 -- The state of a task, wherever it is asked for; and at most one.
 CREATE UNIQUE INDEX index_tasker_task_transitions_on_task_id_and_most_recent
     ON tasker_task_transitions (task_id, most_recent) WHERE most_recent;
+-- sweep: the tasks that are open. As small as what is under way.
+CREATE INDEX tasker_open_tasks ON tasker_task_transitions (task_id)
+    WHERE most_recent AND to_state IN ('pending', 'in_progress');
 -- load: the history in order.
 CREATE UNIQUE INDEX index_tasker_task_transitions_on_task_id_and_sort_key
     ON tasker_task_transitions (task_id, sort_key);

@@ -1,4 +1,5 @@
 DROP TABLE tasker_workers;
+DROP TABLE tasker_fresh_tasks;
 DROP TABLE tasker_wakes;
 DROP TABLE tasker_step_bindings;
 DROP TABLE tasker_task_definitions;

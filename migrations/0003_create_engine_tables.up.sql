@@ -62,6 +62,12 @@ ALTER SEQUENCE tasker_wake_generations OWNED BY tasker_wakes.generation;
 -- due: the earliest first, and then by task.
 CREATE INDEX tasker_wakes_due ON tasker_wakes (due_at, task_id);
 
+-- Tasks that have no row in the audit trail yet. By it, and by the index of those whose row is an open one, the sweep
+-- finds every task that is open and looks at no other, however many are finished or failed. No foreign key, as for wakes.
+CREATE TABLE tasker_fresh_tasks (
+    task_id bigint PRIMARY KEY
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
 -- Who lives. One row for each start of a process.
 CREATE TABLE tasker_workers (
     worker_id text PRIMARY KEY,

@@ -41,6 +41,7 @@ BEGIN
     WITH moved AS MATERIALIZED (
         SELECT
             m.*, nextval('tasker_task_transitions_id_seq') AS id, task.at AS task_at, current.at AS row_at,
+            fresh.at AS fresh_at,
             coalesce(current.to_state, 'pending') AS from_state, coalesce(current.sort_key, 0) AS sort_key
         FROM unnest(p_task, p_to, p_metadata) WITH ORDINALITY AS m (task, to_state, metadata, place)
         CROSS JOIN LATERAL (
@@ -50,6 +51,11 @@ BEGIN
             SELECT t.ctid AS at, t.to_state, t.sort_key FROM tasker_task_transitions AS t
             WHERE t.task_id = m.task AND t.most_recent OFFSET 0
         ) AS current ON true
+        LEFT JOIN LATERAL (
+            SELECT f.ctid AS at FROM tasker_fresh_tasks AS f WHERE current.at IS NULL AND f.task_id = m.task OFFSET 0
+        ) AS fresh ON true
+    ), no_longer_fresh AS (
+        DELETE FROM tasker_fresh_tasks AS f USING moved WHERE f.ctid = moved.fresh_at
     ), ended AS (
         UPDATE tasker_task_transitions AS t SET most_recent = false, updated_at = p_now
         FROM moved WHERE t.ctid = moved.row_at

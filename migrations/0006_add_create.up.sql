@@ -260,4 +260,7 @@ BEGIN
     INSERT INTO tasker_wakes (task_id, due_at)
     SELECT t.id, p_now FROM unnest(task_ids, created, settled) AS t (id, created, settled)
     WHERE t.created AND NOT t.settled;
+    INSERT INTO tasker_fresh_tasks (task_id)
+    SELECT t.id FROM unnest(task_ids, created, settled) AS t (id, created, settled)
+    WHERE t.created AND NOT t.settled;
 END $$;

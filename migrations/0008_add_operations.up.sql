@@ -124,7 +124,8 @@ BEGIN
 END $$;
 
 -- Gives wakes to forgotten tasks above p_after, in ascending order, at most p_limit. `next` is where to go on, NULL
--- when all were looked at. Each is judged before and after it is locked, so that only few are locked.
+-- when all were looked at. Looked at are those that are open, and in full only those of them that have no wake; each is
+-- judged before and after it is locked, so that only few are locked.
 CREATE FUNCTION tasker_sweep(p_now timestamp, p_after bigint, p_limit integer, OUT woken integer, OUT next bigint)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
@@ -139,9 +140,16 @@ BEGIN
     next := p_after;
     WHILE woken < p_limit LOOP
         forgotten := ARRAY(
-            SELECT t.task_id FROM tasker_tasks AS t
-            WHERE t.task_id > coalesce(next, 0) AND NOT t.complete AND tasker_is_forgotten(t.task_id)
-            ORDER BY t.task_id LIMIT p_limit - woken);
+            SELECT open.task
+            FROM (
+                SELECT f.task_id AS task FROM tasker_fresh_tasks AS f WHERE f.task_id > coalesce(next, 0)
+                UNION ALL
+                SELECT t.task_id FROM tasker_task_transitions AS t
+                WHERE t.task_id > coalesce(next, 0) AND t.most_recent AND t.to_state IN ('pending', 'in_progress')
+            ) AS open
+            WHERE NOT EXISTS (SELECT FROM tasker_wakes AS w WHERE w.task_id = open.task)
+                AND tasker_is_forgotten(open.task)
+            ORDER BY open.task LIMIT p_limit - woken);
         IF forgotten = '{}' THEN
             next := NULL;
             RETURN;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgPoolOptions;
-use tasker_engine::{Advance, Beat, Creation, Rescue, Storage as _, TaskId};
+use tasker_engine::{Advance, Beat, Creation, Outcome, OutcomeKind, Rescue, Storage as _, Swept, TaskId};
 use tasker_storage::postgres::PostgresStorage;
 
-use crate::fixture::{Fixture, NOW, WORKER, bound, bringing, call, completed, new_task, wanting};
+use crate::fixture::{Fixture, NOW, WORKER, bound, bringing, call, completed, later, new_task, wanting};
 
 /// A storage with one session, whose work is counted when it ends.
 struct Session<'a> {
@@ -135,6 +135,66 @@ async fn beats_and_rescues_read_only_what_runs() {
     session.end().await;
     let read = fixture.number(index_reads).await - before;
     assert!(read < 20 * 100, "{read} index entries were read, twenty times");
+}
+
+/// Sweeps come every minute, and there may be millions of tasks that ended before, well or not.
+#[tokio::test]
+async fn a_sweep_reads_only_what_is_open() {
+    let fixture = Fixture::new().await;
+    let session = Session::begin(&fixture).await;
+    let storage = &session.storage;
+    let definition = bound("a -> b");
+    storage.learn(std::slice::from_ref(&definition), NOW).await.unwrap();
+    // Plans are made now, on empty tables.
+    assert_eq!(storage.sweep(NOW, None, 100).await.unwrap(), Swept { woken: 0, next: None });
+    storage.create(vec![new_task(&definition, "one")], NOW).await.unwrap();
+    fixture
+        .sql(
+            "INSERT INTO tasker_tasks (named_task_id, complete, requested_at, identity_hash, created_at, updated_at)
+             SELECT t.named_task_id, n % 2 = 0, t.requested_at, 'ended ' || n, t.created_at, t.updated_at
+             FROM tasker_tasks AS t, generate_series(1, 100000) AS n;
+             INSERT INTO tasker_task_transitions
+                 (to_state, from_state, sort_key, most_recent, task_id, created_at, updated_at)
+             SELECT state, 'in_progress', key, key = 20, t.task_id, t.created_at, t.updated_at
+             FROM tasker_tasks AS t,
+                 (VALUES ('in_progress', 10), (NULL, 20)) AS row (moved, key),
+                 LATERAL coalesce(moved, CASE WHEN t.complete THEN 'complete' ELSE 'error' END) AS state
+             WHERE t.identity_hash LIKE 'ended %'",
+        )
+        .await;
+    // Half of them have been begun; one of each half has lost its wake.
+    let open: Vec<_> = (0..40).map(|number| new_task(&definition, &format!("open {number}"))).collect();
+    let created = storage.create(open, NOW).await.unwrap();
+    let tasks: Vec<_> = created
+        .iter()
+        .map(|created| match created {
+            Creation::Created { task, .. } => *task,
+            other @ Creation::Duplicate { .. } => panic!("{other:?}"),
+        })
+        .collect();
+    for task in &tasks[..20] {
+        let claim = storage.advance(wanting(*task)).await.unwrap()[0].claims.remove(0);
+        let kind = OutcomeKind::Snooze { until: later(60) };
+        let outcome = Outcome { kind, ..crate::fixture::outcome(*task, &claim) };
+        storage.advance(bringing([outcome])).await.unwrap();
+    }
+    let lost = [tasks[7], tasks[33]];
+    fixture.sql(format!("DELETE FROM tasker_wakes WHERE task_id IN ({}, {})", lost[0], lost[1])).await;
+    session.end().await;
+    let reads = "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname LIKE 'tasker%'";
+    let scans = "SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables WHERE relname LIKE 'tasker%'";
+    let before = (fixture.number(reads).await, fixture.number(scans).await);
+
+    let session = Session::begin(&fixture).await;
+    let swept = session.storage.sweep(NOW, None, 100).await.unwrap();
+    assert_eq!(swept, Swept { woken: 2, next: None });
+    for _ in 0..9 {
+        session.storage.sweep(NOW, None, 100).await.unwrap();
+    }
+    session.end().await;
+    let read = fixture.number(reads).await - before.0;
+    assert!(read < 10 * 300, "{read} index entries were read for ten sweeps over 41 open tasks");
+    assert_eq!(fixture.number(scans).await - before.1, 0, "whole tables were read");
 }
 
 #[tokio::test]
