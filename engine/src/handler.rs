@@ -14,7 +14,7 @@ use crate::clock::CallClock;
 use crate::template::nearest;
 use crate::{
     BAD_INPUT, BuildError, HandlerName, MISSING_OUTPUT, ParentResult, StepError, StepId, StepName,
-    StepResult, TaskId, Timestamp,
+    StepResult, TaskId, Timestamp, Token,
 };
 
 /// Runs one step: the one object-safe face of every handler, typed or foreign.
@@ -425,6 +425,7 @@ pub struct Call {
     pub(crate) step: StepId,
     pub(crate) name: StepName,
     pub(crate) attempt: u32,
+    pub(crate) token: Token,
     pub(crate) context: Arc<Value>,
     pub(crate) config: Arc<Value>,
     pub(crate) parents: Vec<Parent>,
@@ -490,6 +491,13 @@ impl Call {
     /// Which attempt it is, from 1.
     pub const fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// The claim under which it runs: another one for each attempt of the step, larger for each later one, and never
+    /// used again. A system that remembers the largest one it has seen of a step can turn away an attempt that was taken
+    /// for lost and goes on all the same.
+    pub const fn token(&self) -> Token {
+        self.token
     }
 
     /// The same for every attempt of this step, and for no other step.

@@ -37,6 +37,7 @@ impl<T: EngineTypes> RunLoop<T> {
             step: claim.step,
             name: runnable.name.clone(),
             attempt: claim.attempt,
+            token: claim.token,
             context: Arc::clone(runnable.context),
             config: Arc::clone(&runnable.bound.config),
             parents,
