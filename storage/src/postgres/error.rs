@@ -31,8 +31,9 @@ fn may_pass(code: &str) -> bool {
         // Connection, rollback for the sake of others, insufficient resources, system error (of a disk, for instance).
         ("08" | "40" | "53" | "58", _)
         // Not a lock that was waited for, but one that was not to be; a server that is read-only, as a standby is; a
-        // statement that was cancelled or took longer than somebody allows; a server that goes down or comes up.
-        | (_, "55P03" | "25006" | "57014" | "57P01" | "57P02" | "57P03" | "57P05")
+        // statement that was cancelled or took longer than somebody allows, as did a transaction in which nothing was
+        // done; a server that goes down or comes up.
+        | (_, "55P03" | "25006" | "25P03" | "25P04" | "57014" | "57P01" | "57P02" | "57P03" | "57P05")
     )
 }
 
@@ -50,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_told_from_what_will_not() {
-        for code in ["40001", "40P01", "08006", "57P01", "53300", "25006", "57014"] {
+        for code in ["40001", "40P01", "08006", "57P01", "53300", "25006", "25P03", "57014"] {
             assert!(may_pass(code), "{code}");
         }
         for code in ["23505", "22001", "42P01", "22P05", "XX000", "25000", ""] {

@@ -25,6 +25,10 @@ use super::error::storage_error;
 use super::load::load;
 use super::values::{Jsonb, Moment, column, integer, list};
 
+/// A process that stands still in the midst of a transaction must not hold locks for as long: others wait for the tasks.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
 impl PostgresStorage {
     pub(super) async fn carry_out(&self, act: &Intervention) -> Result<Intervened, StorageError> {
         act.check(&self.limits)?;
@@ -108,7 +112,7 @@ impl PostgresStorage {
     }
 
     async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
-        self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(storage_error)
+        self.pool.begin_with(BEGIN).await.map_err(storage_error)
     }
 
     /// Locks tasks in ascending order and reads them as they stand then.
