@@ -54,6 +54,47 @@ async fn a_dropped_server_is_gone_with_its_files_though_clients_are_connected() 
 }
 
 #[tokio::test]
+async fn a_server_that_crashed_comes_back_with_what_was_committed_and_no_more() {
+    let mut cluster = Cluster::start(Durability::Durable).unwrap();
+    let url = cluster.url("postgres");
+    let mut client = connect(&url).await;
+    for statement in [
+        "CREATE TABLE letters (letter text)",
+        "INSERT INTO letters VALUES ('a')",
+        "BEGIN; INSERT INTO letters VALUES ('b')",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut client).await.unwrap();
+    }
+
+    for _ in 0..2 {
+        cluster.crash().unwrap();
+        sqlx::query("SELECT 1").execute(&mut client).await.unwrap_err();
+        client = connect(&url).await;
+        let letters: String = sqlx::query_scalar("SELECT string_agg(letter, '') FROM letters")
+            .fetch_one(&mut client)
+            .await
+            .unwrap();
+        assert_eq!(letters, "a");
+    }
+    drop(cluster);
+    sqlx::query("SELECT 1").execute(&mut client).await.unwrap_err();
+}
+
+#[test]
+fn a_server_that_is_kept_is_stopped_and_its_files_stay() {
+    let mut cluster = Cluster::start(Durability::Fast).unwrap();
+    let data = cluster.directory().join("data");
+    cluster.keep().unwrap();
+    assert!(data.join("postmaster.pid").exists());
+
+    drop(cluster);
+
+    assert!(data.join("PG_VERSION").exists());
+    assert!(!data.join("postmaster.pid").exists(), "it was stopped");
+    fs::remove_dir_all(data.parent().unwrap()).unwrap();
+}
+
+#[tokio::test]
 async fn servers_stand_side_by_side_and_end_one_by_one() {
     let first = Cluster::builder(Durability::Fast).setting("cluster_name", "the first").start().unwrap();
     let second =

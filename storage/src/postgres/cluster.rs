@@ -31,10 +31,10 @@ mod system;
 mod test_database;
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::{env, error};
 
 use system::ServerUser;
@@ -92,6 +92,8 @@ pub struct Cluster {
     directory: PathBuf,
     /// Ends when its input does, which nobody but us holds open; it has removed the server by then.
     watchdog: Child,
+    /// What it answers.
+    answers: BufReader<ChildStdout>,
 }
 
 impl Cluster {
@@ -110,6 +112,40 @@ impl Cluster {
     #[must_use]
     pub fn builder(durability: Durability) -> ClusterBuilder {
         ClusterBuilder::new(durability)
+    }
+
+    /// Ends the server as a crash does, whoever is connected and whatever they were doing, and starts it again. Returns
+    /// when it has recovered what was committed and accepts connections; blocks the thread that long.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Refused`] with the server's own words when it does not come back.
+    pub fn crash(&mut self) -> Result<(), ClusterError> {
+        match self.ask("crash").map_err(ClusterError::Watchdog)?.strip_prefix("failed ") {
+            None => Ok(()),
+            Some(log) => Err(ClusterError::Refused { what: self.directory.clone(), log: log.to_owned() }),
+        }
+    }
+
+    /// Lets the files of the server stay when it is dropped. It is stopped then, so that `pg_ctl start` can go on from
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Watchdog`] when there is nobody any more who could do it.
+    pub fn keep(&mut self) -> Result<(), ClusterError> {
+        self.ask("keep").map(drop).map_err(ClusterError::Watchdog)
+    }
+
+    /// One line to the watchdog, and one back.
+    fn ask(&mut self, what: &str) -> io::Result<String> {
+        let input = self.watchdog.stdin.as_mut().expect("its input is a pipe, which is closed on drop");
+        writeln!(input, "{what}")?;
+        let mut answer = String::new();
+        match self.answers.read_line(&mut answer)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(answer.trim_end().to_owned()),
+        }
     }
 
     /// The directory that holds all of this server: data, socket and log.
@@ -189,12 +225,12 @@ impl ClusterBuilder {
     pub fn start(&self) -> Result<Cluster, ClusterError> {
         let programs = system::programs()?;
         let mut watchdog = self.watchdog(&programs)?.spawn().map_err(ClusterError::Watchdog)?;
-        let mut output = BufReader::new(watchdog.stdout.take().expect("its output is a pipe"));
-        match told_directory(&mut output).map_err(ClusterError::Watchdog)? {
-            Ok(directory) => Ok(Cluster { directory, watchdog }),
+        let mut answers = BufReader::new(watchdog.stdout.take().expect("its output is a pipe"));
+        match told_directory(&mut answers).map_err(ClusterError::Watchdog)? {
+            Ok(directory) => Ok(Cluster { directory, watchdog, answers }),
             Err(log) => {
                 let _ = watchdog.wait();
-                Err(ClusterError::Refused { programs, log })
+                Err(ClusterError::Refused { what: programs, log })
             }
         }
     }
@@ -270,10 +306,10 @@ pub enum ClusterError {
     #[error("could not run /bin/sh, which starts a temporary server and watches over it")]
     Watchdog(#[source] io::Error),
     /// The server could not be made or did not start.
-    #[error("the temporary server of {} did not start: {log}", programs.display())]
+    #[error("the temporary server of {} did not start: {log}", what.display())]
     Refused {
-        /// Where its programs are.
-        programs: PathBuf,
+        /// Where its programs are; or its files, when it was there before.
+        what: PathBuf,
         /// The last that was said about it.
         log: String,
     },
@@ -304,8 +340,9 @@ mod tests {
     #[test]
     fn a_url_says_where_the_socket_is_whatever_the_path() {
         let directory = PathBuf::from("/tmp/a dir/100%?&ü");
-        let watchdog = Command::new("true").spawn().unwrap();
-        let cluster = Cluster { directory: directory.clone(), watchdog };
+        let mut watchdog = Command::new("true").stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(watchdog.stdout.take().unwrap());
+        let cluster = Cluster { directory: directory.clone(), watchdog, answers };
         let options: PgConnectOptions = cluster.url("a b/c").parse().unwrap();
         assert_eq!(options.get_socket(), Some(&directory));
         assert_eq!(options.get_port(), PORT);

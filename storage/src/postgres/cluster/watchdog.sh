@@ -7,8 +7,12 @@
 #   PROGRAMS  where initdb and pg_ctl are
 #   SETTING   a line of postgresql.conf
 #
-# The owner holds the other end of the pipe that is our standard input and writes nothing to it. However the
-# owner ends, be it by `kill -9`, the kernel closes that end and we read the end of the file.
+# The owner holds the other end of the pipe that is our standard input. However the owner ends, be it by `kill -9`,
+# the kernel closes that end and we read the end of the file. What he may write before, a line each, and has answered
+# by a line:
+#
+#   crash     ends the server at once and starts it again: "ready DIRECTORY", or "failed" and why
+#   keep      leaves the files when all is over: "kept DIRECTORY"
 #
 # On standard output: "ready DIRECTORY" once connections are accepted; else the reason, and then the end.
 
@@ -25,6 +29,7 @@ shift 2
 directory=$(umask 077 && mktemp -d "$parent/tasker-XXXXXX") || exit 1
 data=$directory/data
 log=$directory/log
+kept=
 
 start() {
     "$programs/initdb" --pgdata="$data" --username=tasker --auth=trust --encoding=UTF8 --no-locale --no-sync \
@@ -34,7 +39,20 @@ start() {
     "$programs/pg_ctl" start --pgdata="$data" --log="$log" --wait --timeout=300 >/dev/null 2>&1 </dev/null
 }
 
+crash() {
+    if "$programs/pg_ctl" restart --pgdata="$data" --log="$log" --mode=immediate --wait --timeout=300 \
+        >/dev/null 2>&1 </dev/null; then
+        echo "ready $directory"
+    else
+        echo "failed $(tail -n 1 "$log")"
+    fi
+}
+
 remove() {
+    if [ -n "$kept" ]; then
+        "$programs/pg_ctl" stop --pgdata="$data" --mode=fast --wait --timeout=300 >/dev/null 2>&1 </dev/null
+        return
+    fi
     # An immediate stop waits for no client and writes nothing that would be thrown away at once.
     "$programs/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --timeout=60 >/dev/null 2>&1 </dev/null
     # Twice, for a child of a server that died by itself may still be writing.
@@ -48,5 +66,10 @@ if ! start "$@"; then
 fi
 
 echo "ready $directory"
-while read -r _; do :; done
+while read -r order; do
+    case $order in
+    crash) crash ;;
+    keep) kept=yes && echo "kept $directory" ;;
+    esac
+done
 remove
