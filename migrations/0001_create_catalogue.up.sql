@@ -1,7 +1,12 @@
 -- The catalogue: what workflows and steps are called. Names, types, defaults and constraints are the reference's, so
 -- that its own programs can work on this database; two of its defaults are corrected, as the comments say.
 --
--- No index but the unique ones and those that a statement needs. Times are UTC, in columns without a zone.
+-- No index but the unique ones and those that a statement needs; the latter have names that begin with `tasker_`, so
+-- that they can be told from the reference's own. Times are UTC, in columns without a zone.
+--
+-- This migration and the next make what the reference's own migrations make. On a database that they made, neither is
+-- run: its tables are compared with these, and what these have in addition is added where it is missing and the data
+-- allow it.
 
 CREATE TABLE tasker_task_namespaces (
     task_namespace_id serial PRIMARY KEY,
@@ -67,7 +72,7 @@ CREATE TABLE tasker_named_steps (
 );
 CREATE UNIQUE INDEX named_step_by_system_uniq ON tasker_named_steps (dependent_system_id, name);
 -- A spawned step is looked for by its name alone: is there one in the task already?
-CREATE INDEX named_steps_name_index ON tasker_named_steps (name);
+CREATE INDEX tasker_named_steps_by_name ON tasker_named_steps (name);
 
 CREATE TABLE tasker_named_tasks_named_steps (
     id serial PRIMARY KEY,

@@ -70,7 +70,7 @@ CREATE TABLE tasker_workflow_steps (
 CREATE UNIQUE INDEX index_workflow_steps_on_task_id_and_named_step_id
     ON tasker_workflow_steps (task_id, named_step_id);
 -- The steps of a task in order: wanted tasks, settling, load.
-CREATE INDEX index_workflow_steps_task_and_id ON tasker_workflow_steps (task_id, workflow_step_id);
+CREATE INDEX tasker_steps_of_task ON tasker_workflow_steps (task_id, workflow_step_id);
 
 CREATE TABLE tasker_workflow_step_edges (
     id bigserial PRIMARY KEY,
@@ -81,10 +81,13 @@ CREATE TABLE tasker_workflow_step_edges (
     name varchar NOT NULL,
     created_at timestamp(6) NOT NULL,
     updated_at timestamp(6) NOT NULL,
-    CHECK (from_step_id <> to_step_id)
+    CONSTRAINT tasker_no_edge_to_itself CHECK (from_step_id <> to_step_id)
 );
-CREATE UNIQUE INDEX idx_step_edges_from_to ON tasker_workflow_step_edges (from_step_id, to_step_id);  -- children
-CREATE INDEX idx_step_edges_to_from ON tasker_workflow_step_edges (to_step_id, from_step_id);         -- parents
+-- No two edges between the same steps; and the children of a step: advance, intervene, load.
+CREATE UNIQUE INDEX index_workflow_step_edges_on_from_step_id_and_to_step_id
+    ON tasker_workflow_step_edges (from_step_id, to_step_id);
+-- The parents of a step: whether it is ready, and what they yielded.
+CREATE INDEX tasker_parents_of_step ON tasker_workflow_step_edges (to_step_id, from_step_id);
 
 CREATE TABLE tasker_workflow_step_transitions (
     id bigserial PRIMARY KEY,                                               -- the token of a claim: the fence

@@ -13,7 +13,9 @@ CREATE FUNCTION tasker_learn(
     s_definition integer[], s_place integer[], s_system text[], s_name text[], s_description text[],
     s_handler text[], s_retryable boolean[], s_retry_limit integer[], s_skippable boolean[], s_parents jsonb[]
 ) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+AS $$
 BEGIN
     PERFORM FROM unnest(d_hash) AS d (hash)
     WHERE NOT EXISTS (SELECT FROM tasker_definitions AS known WHERE known.definition_hash = d.hash);
@@ -114,6 +116,7 @@ CREATE FUNCTION tasker_create(
 )
 LANGUAGE plpgsql
 -- As for `tasker_advance`. The checks of foreign keys are planned under these settings, too.
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off

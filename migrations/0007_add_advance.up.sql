@@ -800,6 +800,7 @@ CREATE FUNCTION tasker_advance(
 LANGUAGE plpgsql
 -- A plan is made once for a session and must suit one step as well as five hundred, on tables of any size: nested loops
 -- over index probes, whatever the statistics say. All seven cost 4 µs a call.
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off

@@ -7,6 +7,7 @@
 -- is planned.
 CREATE FUNCTION tasker_hold_tasks(p_tasks bigint[]) RETURNS void
 LANGUAGE plpgsql
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -25,6 +26,7 @@ CREATE FUNCTION tasker_apply(
     OUT task_rows bigint[], OUT step_rows bigint[]
 )
 LANGUAGE plpgsql
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -48,6 +50,7 @@ END $$;
 CREATE FUNCTION tasker_beat(p_now timestamp, p_worker text, p_label text, p_held bigint[], p_claimed_before timestamp)
 RETURNS TABLE (task bigint, step bigint, token bigint)
 LANGUAGE plpgsql
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -74,6 +77,7 @@ END $$;
 CREATE FUNCTION tasker_lost_claims(p_lost_before timestamp, p_limit bigint)
 RETURNS TABLE (task bigint, step bigint, token bigint)
 LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -128,6 +132,7 @@ END $$;
 -- judged before and after it is locked, so that only few are locked.
 CREATE FUNCTION tasker_sweep(p_now timestamp, p_after bigint, p_limit integer, OUT woken integer, OUT next bigint)
 LANGUAGE plpgsql
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off

@@ -9,6 +9,7 @@ RETURNS TABLE (
     state varchar, metadata jsonb, since timestamp, sort_key integer, transition bigint,
     due timestamp, generation bigint)
 LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -42,6 +43,7 @@ RETURNS TABLE (
     parents bigint[],
     state varchar, metadata jsonb, since timestamp, sort_key integer, transition bigint)
 LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -79,6 +81,7 @@ RETURNS TABLE (
     task bigint, step bigint, id bigint, from_state varchar, to_state varchar, metadata jsonb, sort_key integer,
     most_recent boolean, at timestamp)
 LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET enable_material = off SET jit = off
@@ -107,6 +110,7 @@ END $$;
 CREATE FUNCTION tasker_next_wakes(p_limit bigint)
 RETURNS TABLE (task bigint, due timestamp, generation bigint)
 LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
 BEGIN

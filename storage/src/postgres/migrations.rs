@@ -1,35 +1,55 @@
-//! The schema, embedded when the crate is built.
+//! The migrations, embedded when the crate is built. [`migrate`](super::migrate) carries them out.
 
-use std::borrow::Cow;
+use sha2::{Digest as _, Sha256};
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
-use tasker_engine::StorageError;
-
-use super::error::storage_error;
-
-/// Where it is written which migrations were applied. Not sqlx's own table: an application that has migrations of its
-/// own may live in the same database.
-const TABLE: &str = "tasker_migrations";
-
-/// Its number, its name, and what it does there and back.
-type Source = (i64, &'static str, &'static str, &'static str);
-
-macro_rules! sources {
-    ($($number:literal $name:literal)*) => {
-        [$((
-            $number,
-            $name,
-            include_str!(concat!("../../migrations/", $name, ".up.sql")),
-            include_str!(concat!("../../migrations/", $name, ".down.sql")),
-        )),*]
-    };
+/// One step of the schema, there and back.
+#[derive(Debug)]
+pub(super) struct Migration {
+    pub(super) number: i64,
+    pub(super) name: &'static str,
+    pub(super) makes: Makes,
+    pub(super) up: &'static str,
+    pub(super) down: &'static str,
 }
 
-const SOURCES: [Source; 15] = sources! {
-    1 "0001_create_catalogue"
-    2 "0002_create_tasks"
+/// Whose objects a migration makes; it decides what is done with it on a database that the reference's own migrations
+/// made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Makes {
+    /// The reference's tables, and nothing else. Where the reference made them they are compared, and left.
+    ReferenceTables,
+    /// The reference's functions and its view, and nothing else, by `CREATE OR REPLACE`. Where the reference made them
+    /// they are left, unless somebody asks for ours.
+    ReferenceFunctions,
+    /// What is ours alone.
+    Ours,
+}
+
+impl Migration {
+    /// Tells whether the text with which it was applied is the one that we have.
+    pub(super) fn checksum(&self) -> Vec<u8> {
+        Sha256::digest(self.up).to_vec()
+    }
+}
+
+macro_rules! migrations {
+    ($($number:literal $name:literal $($makes:ident)?)*) => {
+        &[$(Migration {
+            number: $number,
+            name: $name,
+            makes: migrations!(@ $($makes)?),
+            up: include_str!(concat!("../../migrations/", $name, ".up.sql")),
+            down: include_str!(concat!("../../migrations/", $name, ".down.sql")),
+        }),*]
+    };
+    (@) => { Makes::Ours };
+    (@ $makes:ident) => { Makes::$makes };
+}
+
+/// In the order in which they are applied.
+pub(super) const MIGRATIONS: &[Migration] = migrations! {
+    1 "0001_create_catalogue" ReferenceTables
+    2 "0002_create_tasks" ReferenceTables
     3 "0003_create_engine_tables"
     4 "0004_define_judging"
     5 "0005_add_moves"
@@ -42,47 +62,8 @@ const SOURCES: [Source; 15] = sources! {
     12 "0012_add_step_graph"
     13 "0013_add_analytics"
     14 "0014_add_health_counts"
-    15 "0015_name_as_the_reference_does"
+    15 "0015_name_as_the_reference_does" ReferenceFunctions
 };
-
-/// Brings the schema up to date; from an empty database or from any release before. Does nothing when it is. A schema
-/// that is newer than this program is refused.
-pub(super) async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
-    alone(pool, async |connection| migrator().run_direct(None, connection, false).await).await
-}
-
-/// Takes the schema back to that migration, and to nothing with 0: what the later ones made is gone, with all that it
-/// holds.
-pub(super) async fn revert(pool: &PgPool, target: i64) -> Result<(), StorageError> {
-    alone(pool, async |connection| migrator().undo(connection, target).await).await
-}
-
-/// The migrator takes a lock for its session and keeps it when it fails, so it gets a session of its own.
-async fn alone(
-    pool: &PgPool,
-    work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), MigrateError>,
-) -> Result<(), StorageError> {
-    let mut connection = pool.acquire().await.map_err(storage_error)?.detach();
-    let done = work(&mut connection).await;
-    let closed = connection.close().await;
-    done.map_err(|error| match error {
-        MigrateError::Execute(error) => storage_error(error),
-        error => StorageError::Refused(error.into()),
-    })?;
-    closed.map_err(storage_error)
-}
-
-fn migrator() -> Migrator {
-    let both = |(number, name, up, down): Source| {
-        let one = |kind, sql: &'static str| {
-            Migration::new(number, Cow::Borrowed(name), kind, sql.into_sql_str(), false)
-        };
-        [one(MigrationType::ReversibleUp, up), one(MigrationType::ReversibleDown, down)]
-    };
-    let mut migrator = Migrator::with_migrations(SOURCES.into_iter().flat_map(both).collect());
-    migrator.dangerous_set_table_name(TABLE);
-    migrator
-}
 
 #[cfg(test)]
 mod tests {
@@ -100,17 +81,16 @@ mod tests {
             .expect("storage/migrations leads to the migrations")
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        let embedded: BTreeSet<_> = SOURCES
-            .iter()
-            .flat_map(|(_, name, _, _)| [format!("{name}.up.sql"), format!("{name}.down.sql")])
-            .collect();
+        let names = MIGRATIONS.iter().map(|migration| migration.name);
+        let embedded: BTreeSet<_> =
+            names.flat_map(|name| [format!("{name}.up.sql"), format!("{name}.down.sql")]).collect();
         assert_eq!(files, embedded);
     }
 
     #[test]
     fn numbers_ascend_and_names_begin_with_them() {
-        for (place, (number, name, _, _)) in SOURCES.iter().enumerate() {
-            assert_eq!(*number, i64::try_from(place).unwrap() + 1);
+        assert!(MIGRATIONS.is_sorted_by(|one, next| one.number < next.number));
+        for Migration { number, name, .. } in MIGRATIONS {
             assert!(name.starts_with(&format!("{number:04}_")), "{name}");
         }
     }

@@ -8,14 +8,18 @@
 mod advance;
 #[cfg(unix)]
 pub mod cluster;
+mod connect;
 mod create;
 mod definitions;
 mod error;
 mod load;
+mod migrate;
 mod migrations;
 mod operate;
 mod storage;
 mod values;
 mod wakes;
 
+pub use connect::ConnectError;
+pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
 pub use storage::PostgresStorage;

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::PgPool;
 use tasker_engine::payload::Limits;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
     Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
 };
 
+use super::connect;
 use super::definitions::Templates;
-use super::error::storage_error;
-use super::migrations;
+use super::migrate::{Migrate, MigrateError, MigrationReport, migrate, revert};
 
 /// Tasks in a PostgreSQL database, 13 or later; what has returned is as durable as the server's commits are.
 ///
@@ -39,33 +38,45 @@ impl PostgresStorage {
     /// Connects to the database that a URL names: `postgres://user:password@host:port/database`. Its schema is taken as
     /// it is; [`migrate`](Self::migrate) brings it up to date.
     ///
-    /// # Errors
-    /// [`StorageError::Unavailable`] when the server cannot be reached, [`StorageError::Refused`] when the URL is
-    /// none or the server turns us away.
-    pub async fn connect(url: &str) -> Result<Self, StorageError> {
-        let options: PgConnectOptions = url.parse().map_err(storage_error)?;
-        // One connection first: a pool would try again and again where nobody listens.
-        let probe = PgConnection::connect_with(&options).await.map_err(storage_error)?;
-        probe.close().await.map_err(storage_error)?;
-        Ok(PgPool::connect_with(options).await.map_err(storage_error)?.into())
-    }
-
-    /// Brings the schema of the database up to date. Does nothing when it is; two who migrate at once wait for each
-    /// other.
+    /// The tables are those of the first schema of the search path: `public`, unless the server or the URL says
+    /// otherwise (`?options[search_path]=app`).
     ///
     /// # Errors
-    /// [`StorageError::Refused`] when the schema is newer than this program, or the user may not change it.
+    /// [`StorageError::Unavailable`] when the server cannot be reached, [`StorageError::Refused`] when the URL is
+    /// none or the server turns us away; the source is a [`ConnectError`](super::ConnectError), which says what to do.
+    pub async fn connect(url: &str) -> Result<Self, StorageError> {
+        connect::connect(url).await.map(Self::from)
+    }
+
+    /// Brings the schema of the database up to date: an empty one, one of an earlier release, or one that Rails made.
+    /// Does nothing when it is; two who migrate at once wait for each other.
+    ///
+    /// # Errors
+    /// [`StorageError::Refused`] of a [`MigrateError`], which says what is in the way and what to do. Nothing was changed
+    /// then.
     pub async fn migrate(&self) -> Result<(), StorageError> {
-        migrations::migrate(&self.pool).await
+        let report = self.migrate_with(Migrate::default()).await.map_err(MigrateError::into_storage_error)?;
+        for hindrance in &report.hindered {
+            tracing::warn!(%hindrance, "a constraint is missing in the tables that Rails made");
+        }
+        Ok(())
+    }
+
+    /// As [`migrate`](Self::migrate), for operators: with choices, and with a report.
+    ///
+    /// # Errors
+    /// Why nothing was changed, and what to do.
+    pub async fn migrate_with(&self, options: Migrate) -> Result<MigrationReport, MigrateError> {
+        migrate(&self.pool, options).await
     }
 
     /// Takes the schema back to the migration of that number, or away altogether with 0, and with it whatever the later
-    /// migrations brought: tables with all that they hold.
+    /// migrations brought: tables with all that they hold. What Rails made is left as it was found.
     ///
     /// # Errors
-    /// As [`migrate`](Self::migrate).
-    pub async fn revert(&self, target: i64) -> Result<(), StorageError> {
-        migrations::revert(&self.pool, target).await
+    /// As [`migrate_with`](Self::migrate_with).
+    pub async fn revert(&self, target: i64) -> Result<(), MigrateError> {
+        revert(&self.pool, target).await
     }
 
     /// Other limits for the values that are stored.

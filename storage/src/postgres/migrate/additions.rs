@@ -1,0 +1,177 @@
+//! What our tables have and the reference's lack, and how it is added to tables that the reference made.
+//!
+//! On a new database the first migrations make the same; a test holds the two together.
+
+use std::fmt;
+
+use sqlx::{PgConnection, Row as _};
+
+use super::MigrateError;
+
+/// An index or a constraint.
+#[derive(Debug)]
+pub(super) struct Addition {
+    pub(super) name: &'static str,
+    table: &'static str,
+    /// How the server writes what does the same, whatever it is called: the end of an index's definition, or the whole
+    /// of a constraint's.
+    shape: &'static str,
+    is_unique: bool,
+    /// Tells the first few rows in its way, one text each, and how many there are.
+    obstacles: Option<&'static str>,
+    pub(super) add: &'static str,
+    pub(super) remove: &'static str,
+}
+
+/// A constraint that could not be added, because rows are in its way. Work goes on without it, and new rows are checked
+/// by the program alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hindrance {
+    /// The index or constraint.
+    pub name: &'static str,
+    /// How many times the data break it.
+    pub count: u64,
+    /// The first of them, in words.
+    pub examples: Vec<String>,
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was not added: {}", self.name, self.examples.join("; "))?;
+        match self.count.saturating_sub(self.examples.len() as u64) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+/// In the order in which they are added: the last one is not needed where the second could be.
+pub(super) const ADDITIONS: &[Addition] = &[
+    Addition {
+        name: "index_workflow_steps_on_task_id_and_named_step_id",
+        table: "tasker_workflow_steps",
+        shape: "USING btree (task_id, named_step_id)",
+        is_unique: true,
+        obstacles: Some(
+            "SELECT count(*) OVER () AS count,
+                 format('task %s has the named step %s %s times', task_id, named_step_id, count(*)) AS example
+             FROM tasker_workflow_steps GROUP BY task_id, named_step_id HAVING count(*) > 1
+             ORDER BY task_id, named_step_id LIMIT 5",
+        ),
+        add: "CREATE UNIQUE INDEX IF NOT EXISTS index_workflow_steps_on_task_id_and_named_step_id
+                  ON tasker_workflow_steps (task_id, named_step_id)",
+        remove: "DROP INDEX IF EXISTS index_workflow_steps_on_task_id_and_named_step_id",
+    },
+    Addition {
+        name: "index_workflow_step_edges_on_from_step_id_and_to_step_id",
+        table: "tasker_workflow_step_edges",
+        shape: "USING btree (from_step_id, to_step_id)",
+        is_unique: true,
+        obstacles: Some(
+            "SELECT count(*) OVER () AS count,
+                 format('%s edges lead from step %s to step %s', count(*), from_step_id, to_step_id) AS example
+             FROM tasker_workflow_step_edges GROUP BY from_step_id, to_step_id HAVING count(*) > 1
+             ORDER BY from_step_id, to_step_id LIMIT 5",
+        ),
+        add: "CREATE UNIQUE INDEX IF NOT EXISTS index_workflow_step_edges_on_from_step_id_and_to_step_id
+                  ON tasker_workflow_step_edges (from_step_id, to_step_id)",
+        remove: "DROP INDEX IF EXISTS index_workflow_step_edges_on_from_step_id_and_to_step_id",
+    },
+    Addition {
+        name: "tasker_no_edge_to_itself",
+        table: "tasker_workflow_step_edges",
+        shape: "CHECK ((from_step_id <> to_step_id))",
+        is_unique: false,
+        obstacles: Some(
+            "SELECT count(*) OVER () AS count, format('edge %s leads from step %s to itself', id, from_step_id) AS example
+             FROM tasker_workflow_step_edges WHERE from_step_id = to_step_id ORDER BY id LIMIT 5",
+        ),
+        add: "ALTER TABLE tasker_workflow_step_edges
+                  ADD CONSTRAINT tasker_no_edge_to_itself CHECK (from_step_id <> to_step_id)",
+        remove: "ALTER TABLE tasker_workflow_step_edges DROP CONSTRAINT IF EXISTS tasker_no_edge_to_itself",
+    },
+    Addition {
+        name: "tasker_named_steps_by_name",
+        table: "tasker_named_steps",
+        shape: "USING btree (name)",
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX IF NOT EXISTS tasker_named_steps_by_name ON tasker_named_steps (name)",
+        remove: "DROP INDEX IF EXISTS tasker_named_steps_by_name",
+    },
+    Addition {
+        name: "tasker_steps_of_task",
+        table: "tasker_workflow_steps",
+        shape: "USING btree (task_id, workflow_step_id)",
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX IF NOT EXISTS tasker_steps_of_task ON tasker_workflow_steps (task_id, workflow_step_id)",
+        remove: "DROP INDEX IF EXISTS tasker_steps_of_task",
+    },
+    Addition {
+        name: "tasker_parents_of_step",
+        table: "tasker_workflow_step_edges",
+        shape: "USING btree (to_step_id, from_step_id)",
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX IF NOT EXISTS tasker_parents_of_step
+                  ON tasker_workflow_step_edges (to_step_id, from_step_id)",
+        remove: "DROP INDEX IF EXISTS tasker_parents_of_step",
+    },
+    Addition {
+        name: "tasker_running_claims",
+        table: "tasker_workflow_step_transitions",
+        shape: "USING btree (((metadata ->> 'worker_id'::text))) \
+                WHERE (most_recent AND ((to_state)::text = 'in_progress'::text))",
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX IF NOT EXISTS tasker_running_claims
+                  ON tasker_workflow_step_transitions ((metadata ->> 'worker_id'))
+                  WHERE most_recent AND to_state = 'in_progress'",
+        remove: "DROP INDEX IF EXISTS tasker_running_claims",
+    },
+    Addition {
+        name: "tasker_children_of_step",
+        table: "tasker_workflow_step_edges",
+        shape: "USING btree (from_step_id, to_step_id)",
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX IF NOT EXISTS tasker_children_of_step
+                  ON tasker_workflow_step_edges (from_step_id, to_step_id)",
+        remove: "DROP INDEX IF EXISTS tasker_children_of_step",
+    },
+];
+
+impl Addition {
+    /// Whether something does the same, under whatever name.
+    pub(super) async fn is_there(&self, connection: &mut PgConnection) -> Result<bool, MigrateError> {
+        let found = sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT FROM pg_index AS i
+                 WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND (i.indisunique OR NOT $2)
+                     AND regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', 'USING ') = $3
+             ) OR EXISTS (
+                 SELECT FROM pg_constraint AS c
+                 WHERE c.conrelid = to_regclass($1) AND pg_get_constraintdef(c.oid) = $3)",
+        );
+        Ok(found.bind(self.table).bind(self.is_unique).bind(self.shape).fetch_one(connection).await?)
+    }
+
+    /// The rows in its way, if there are any.
+    pub(super) async fn hindrance(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Option<Hindrance>, MigrateError> {
+        let Some(obstacles) = self.obstacles else { return Ok(None) };
+        let rows = sqlx::query(obstacles).fetch_all(connection).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let count = first.try_get::<i64, _>("count")?.unsigned_abs();
+        let examples = rows.iter().map(|row| row.try_get("example")).collect::<Result<_, _>>()?;
+        Ok(Some(Hindrance { name: self.name, count, examples }))
+    }
+}
+
+/// The one of that name.
+pub(super) fn named(name: &str) -> Option<&'static Addition> {
+    ADDITIONS.iter().find(|addition| addition.name == name)
+}
