@@ -1,5 +1,7 @@
 //! The PostgreSQL backend: that it keeps the contract (the conformance suite, at the end), and what only it can show.
 
+#[path = "postgres/adoption.rs"]
+mod adoption;
 #[path = "postgres/catalogue.rs"]
 mod catalogue;
 #[cfg(all(feature = "conformance", feature = "memory"))]
