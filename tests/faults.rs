@@ -8,11 +8,14 @@ use std::time::Duration;
 use serde_json::json;
 use tasker::prelude::*;
 use tasker::{
-    Advance, Beat, BoundTemplate, Creation, Delivery, Detail, Due, EngineTypes, Enqueue, Intervened,
-    Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress, Queue, QueueError, Request,
-    Rescue, Rescued, Settings, StepState, Storage, StorageError, Swept, TaskId, TaskRecord, TaskState,
-    Timestamp, Token, Wake, WorkerId,
+    Advance, Beat, BoundTemplate, Creation, Detail, Due, EngineTypes, Intervened, Intervention, MemoryQueue,
+    MemoryStorage, NewTask, NoEvents, Parts, Progress, Request, Rescue, Rescued, Settings, StepState,
+    Storage, StorageError, Swept, TaskId, TaskRecord, TaskState, Timestamp, Token, WorkerId,
 };
+
+mod odd;
+
+use odd::Odd;
 
 /// Fails one call in `odds`, half of the times after the effect.
 struct Faulty {
@@ -93,49 +96,19 @@ impl Storage for Faulty {
     }
 }
 
-/// Loses a third of the hints, doubles another, and says of some that they are due later.
-struct Odd {
-    inner: MemoryQueue,
-    random: Mutex<fastrand::Rng>,
-}
-
-impl Enqueue for Odd {
-    async fn enqueue(&self, wakes: &[Wake]) -> Result<(), QueueError> {
-        let odd: Vec<Wake> = {
-            let mut random = self.random.lock().unwrap();
-            let mut odd = |wake: &Wake| match random.u32(..3) {
-                0 => vec![],
-                1 => vec![*wake, *wake],
-                _ => vec![Wake { due: wake.due + Duration::from_secs(7), ..*wake }],
-            };
-            wakes.iter().flat_map(&mut odd).collect()
-        };
-        self.inner.enqueue(&odd).await
-    }
-}
-
-impl Queue for Odd {
-    async fn receive(&self, limit: usize) -> Result<Delivery, QueueError> {
-        self.inner.receive(limit).await
-    }
-    async fn ack(&self, wake: Wake) -> Result<(), QueueError> {
-        self.inner.ack(wake).await
-    }
-}
-
 struct Unreliable;
 impl EngineTypes for Unreliable {
     type Storage = Faulty;
-    type Queue = Odd;
+    type Queue = Odd<MemoryQueue>;
     type Clock = SimulatedClock;
     type Events = NoEvents;
 }
 
 fn engine(seed: u64, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine<Unreliable> {
-    let random = |more| Mutex::new(fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(more)));
+    let random = Mutex::new(fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(1)));
     let parts = Parts {
-        storage: Faulty { inner: storage.clone(), random: random(1), odds: 4 },
-        queue: Odd { inner: MemoryQueue::new(Arc::new(clock.clone())), random: random(2) },
+        storage: Faulty { inner: storage.clone(), random, odds: 4 },
+        queue: Odd::new(MemoryQueue::new(Arc::new(clock.clone())), seed.wrapping_mul(31).wrapping_add(2)),
         clock: clock.clone(),
         events: NoEvents,
     };

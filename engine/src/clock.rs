@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
@@ -39,6 +39,22 @@ impl Busy {
     /// For clocks that do not jump.
     pub const fn unneeded() -> Self {
         Self(None)
+    }
+
+    /// Begins to wait for a future, and gives the guard up only then: what is waited for knows of it before time may go
+    /// on. The guard comes back where there was nothing to wait for.
+    pub async fn wait_for<F: Future>(self, future: F) -> (F::Output, Self) {
+        let mut busy = Some(self);
+        let mut future = pin!(future);
+        let output = poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            if polled.is_pending() {
+                drop(busy.take());
+            }
+            polled
+        })
+        .await;
+        (output, busy.unwrap_or_default())
     }
 }
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::{
     Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
-    EventSink, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Rescue, Rescued, Storage,
-    StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
+    EventSink, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue, Rescue,
+    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
 };
 
 /// Names every type that an engine is generic over, so that bounds are written once.
@@ -109,9 +109,13 @@ pub trait DynQueue: Send + Sync + 'static {
     /// See [`Enqueue::enqueue`].
     async fn enqueue(&self, wakes: &[Wake]) -> Result<(), QueueError>;
     /// See [`Queue::receive`].
-    async fn receive(&self, limit: usize) -> Result<Delivery, QueueError>;
+    async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError>;
     /// See [`Queue::ack`].
-    async fn ack(&self, wake: Wake) -> Result<(), QueueError>;
+    async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError>;
+    /// See [`Queue::finds_stored_wakes`].
+    fn finds_stored_wakes(&self) -> bool;
+    /// See [`Queue::reenqueue`].
+    fn reenqueue(&self) -> Option<Reenqueue>;
 }
 
 #[async_trait]
@@ -119,11 +123,17 @@ impl<Q: Queue> DynQueue for Q {
     async fn enqueue(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         Enqueue::enqueue(self, wakes).await
     }
-    async fn receive(&self, limit: usize) -> Result<Delivery, QueueError> {
-        Queue::receive(self, limit).await
+    async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        Queue::receive(self, interest).await
     }
-    async fn ack(&self, wake: Wake) -> Result<(), QueueError> {
-        Queue::ack(self, wake).await
+    async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        Queue::ack(self, wakes).await
+    }
+    fn finds_stored_wakes(&self) -> bool {
+        Queue::finds_stored_wakes(self)
+    }
+    fn reenqueue(&self) -> Option<Reenqueue> {
+        Queue::reenqueue(self)
     }
 }
 
@@ -134,11 +144,17 @@ impl Enqueue for Arc<dyn DynQueue> {
 }
 
 impl Queue for Arc<dyn DynQueue> {
-    async fn receive(&self, limit: usize) -> Result<Delivery, QueueError> {
-        DynQueue::receive(&**self, limit).await
+    async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        DynQueue::receive(&**self, interest).await
     }
-    async fn ack(&self, wake: Wake) -> Result<(), QueueError> {
-        DynQueue::ack(&**self, wake).await
+    async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        DynQueue::ack(&**self, wakes).await
+    }
+    fn finds_stored_wakes(&self) -> bool {
+        DynQueue::finds_stored_wakes(&**self)
+    }
+    fn reenqueue(&self) -> Option<Reenqueue> {
+        DynQueue::reenqueue(&**self)
     }
 }
 

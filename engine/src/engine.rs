@@ -1,6 +1,6 @@
 //! The engine: starts tasks, drives them, and carries out what operators ask.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
@@ -9,15 +9,16 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::host::Wanting;
 use crate::inbox::{Inbox, Message};
 use crate::known::{KnownTask, KnownTasks};
 use crate::payload::{self, Limits};
 use crate::run_loop::RunLoop;
 use crate::{
-    Act, BuildErrors, Clock, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes, Enqueue,
-    Erased, Event, EventName, EventSink, Handlers, Intervened, Intervention, Misfit, NewTask, Parts, Report,
-    Resources, SettingsErrors, StepId, StepName, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest,
-    TaskState, Timestamp, Wake, Worker, WorkerId,
+    Act, BuildErrors, Clock, Condition, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes,
+    Enqueue, Erased, Event, EventName, EventSink, Handlers, Interest, Intervened, Intervention, Misfit,
+    NewTask, Parts, Queue, Report, Resources, SettingsErrors, StepId, StepName, Storage, StorageError, Task,
+    TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, Wake, Worker, WorkerId,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -31,8 +32,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The longest wait that a handler may ask for; five minutes by default.
     pub max_backoff: Duration,
-    /// How often the storage is asked for work that other processes left there; never by default, which is right
-    /// where no other process shares the storage.
+    /// How often one looks for what other processes did and nobody told: never by default, which is right where no
+    /// other process shares the storage.
     pub poll: Option<Duration>,
     /// How many outcomes go into one call; 500 by default.
     pub batch_outcomes: usize,
@@ -97,12 +98,17 @@ pub(crate) struct Shared<T: EngineTypes> {
     pub(crate) events: T::Events,
     pub(crate) settings: Settings,
     pub(crate) inbox: Inbox,
+    /// How many more tasks the run loop could take from the queue. It says so when it has nothing else to do; whoever
+    /// brings some sets it back to none.
+    pub(crate) demand: Condition<usize>,
     /// Guards what this process remembers of tasks; held for a look-up.
     known: Mutex<KnownTasks>,
     /// What this engine has learned; written once a definition.
     definitions: RwLock<HashMap<DefinitionHash, Definition>>,
     handlers: RwLock<Handlers>,
     resources: RwLock<Arc<Resources>>,
+    /// Definitions for which this engine has no handlers, as far as it has met them.
+    unserved: RwLock<Arc<BTreeSet<DefinitionHash>>>,
 }
 
 /// What an engine could not do.
@@ -179,22 +185,6 @@ impl From<StorageError> for EngineError {
     }
 }
 
-/// What one pass over a task came to: see [`Engine::handle`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Handled {
-    /// The task is done, in that state.
-    Settled(TaskState),
-    /// There is more to do at once.
-    RunAgain,
-    /// Nothing can be done before that moment.
-    WakeAt(Timestamp),
-    /// Nothing can be done until somebody acts: it is paused, or its steps run elsewhere.
-    Waiting,
-    /// There is no such task.
-    Gone,
-}
-
 /// What to start, with more than a context.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -247,10 +237,12 @@ impl<T: EngineTypes> Engine<T> {
             events: parts.events,
             settings,
             inbox: Inbox::default(),
+            demand: Condition::default(),
             known: Mutex::default(),
             definitions: RwLock::default(),
             handlers: RwLock::default(),
             resources: RwLock::default(),
+            unserved: RwLock::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -270,6 +262,7 @@ impl<T: EngineTypes> Engine<T> {
     #[must_use]
     pub fn handlers(self, handlers: Handlers) -> Self {
         *self.shared.handlers.write().expect("nothing panics while it sets the handlers") = handlers;
+        self.shared.forget_unserved();
         self
     }
 
@@ -301,6 +294,7 @@ impl<T: EngineTypes> Engine<T> {
         self.shared.storage.learn(std::slice::from_ref(definition.bound()), now).await?;
         let mut definitions = self.shared.definitions.write().expect("nothing panics while it learns");
         definitions.insert(definition.bound().hash().clone(), definition.clone());
+        self.shared.forget_unserved();
         Ok(())
     }
 
@@ -425,26 +419,8 @@ impl<T: EngineTypes> Engine<T> {
     pub(crate) async fn watch(&self, task: TaskId) -> Result<crate::inbox::Watched, EngineError> {
         let busy = self.shared.clock.busy();
         let (settled, answer) = oneshot::channel();
-        let watch = Interest { shared: Arc::clone(&self.shared), task, id: self.shared.inbox.next_id() };
+        let watch = Wanting::new(&self.shared, task);
         self.shared.post(Message::Watch { task, id: watch.id, settled });
-        drop(busy);
-        answer.await.unwrap_or(Err(EngineError::Stopped))
-    }
-
-    /// Makes one pass over a task, for a host that has workers of its own: claims what is ready, runs it and its
-    /// successors, until nothing can be done or the budget is over.
-    ///
-    /// # Errors
-    /// When the storage fails for good.
-    ///
-    /// # Cancel safety
-    /// As [`Engine::drive`].
-    pub async fn handle(&self, task: TaskId, budget: Duration) -> Result<Handled, EngineError> {
-        let busy = self.shared.clock.busy();
-        let until = self.shared.clock.now() + budget;
-        let (handled, answer) = oneshot::channel();
-        let pass = Interest { shared: Arc::clone(&self.shared), task, id: self.shared.inbox.next_id() };
-        self.shared.post(Message::Pass { task, id: pass.id, until, handled });
         drop(busy);
         answer.await.unwrap_or(Err(EngineError::Stopped))
     }
@@ -543,20 +519,6 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
     Ok(NewTask { definition: definition.bound().hash().clone(), identity_hash, request: stored, inputs })
 }
 
-/// Tells the run loop when whoever waits for a task has gone.
-struct Interest<T: EngineTypes> {
-    shared: Arc<Shared<T>>,
-    task: TaskId,
-    id: u64,
-}
-
-impl<T: EngineTypes> Drop for Interest<T> {
-    fn drop(&mut self) {
-        let forget = Message::Forget { task: self.task, id: self.id };
-        self.shared.inbox.post_if_alive(forget, &*self.shared.clock);
-    }
-}
-
 impl<T: EngineTypes> Shared<T> {
     /// Leaves a message for the run loop, and starts one when there is none.
     pub(crate) fn post(self: &Arc<Self>, message: Message) {
@@ -576,6 +538,64 @@ impl<T: EngineTypes> Shared<T> {
         }
     }
 
+    /// As [`tell`](Self::tell), without waiting for it.
+    pub(crate) fn tell_soon(self: &Arc<Self>, wakes: Vec<Wake>) {
+        if wakes.is_empty() {
+            return;
+        }
+        let (shared, busy) = (Arc::clone(self), self.clock.busy());
+        tokio::spawn(async move {
+            let wakes: Vec<_> = match shared.queue.reenqueue() {
+                None => wakes,
+                Some(spacing) => {
+                    let now = shared.clock.now();
+                    wakes
+                        .iter()
+                        .map(|wake| Wake { due: spacing.at_wake(wake.due, now).due, ..*wake })
+                        .collect()
+                }
+            };
+            shared.tell(&wakes).await;
+            drop(busy);
+        });
+    }
+
+    /// Whether others are told of a wake that a wave left. A host is told of what nobody here drives; other processes
+    /// of that, and of what can be taken at once.
+    pub(crate) fn tells_of_left_over(&self, ours: bool, due: bool) -> bool {
+        match self.queue.reenqueue() {
+            Some(_) => !ours,
+            None => self.settings.poll.is_some() && (!ours || due),
+        }
+    }
+
+    /// Tells the queue that tasks were looked at since their hints were received.
+    pub(crate) fn acknowledge(self: &Arc<Self>, wakes: Vec<Wake>) {
+        let (shared, busy) = (Arc::clone(self), self.clock.busy());
+        tokio::spawn(async move {
+            if let Err(error) = shared.queue.ack(&wakes).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not forget hints");
+            }
+            drop(busy);
+        });
+    }
+
+    /// Tells whoever receives for the run loop how much it could take.
+    pub(crate) fn tell_demand(&self, room: usize) {
+        let before = self.demand.peek(|demand| std::mem::replace(demand, room));
+        if (before == 0) != (room == 0) {
+            self.demand.change(&*self.clock, |_| {});
+        }
+    }
+
+    /// What the run loop can take from the queue.
+    pub(crate) fn interest(&self, limit: usize) -> Interest {
+        Interest {
+            limit,
+            unserved: Arc::clone(&self.unserved.read().expect("nothing panics while it notes one")),
+        }
+    }
+
     pub(crate) fn definition(&self, hash: &DefinitionHash) -> Option<Definition> {
         self.definitions.read().expect("nothing panics while it learns").get(hash).cloned()
     }
@@ -586,6 +606,17 @@ impl<T: EngineTypes> Shared<T> {
 
     pub(crate) fn known(&self) -> MutexGuard<'_, KnownTasks> {
         self.known.lock().expect("nothing panics while it looks up a task")
+    }
+
+    fn note_unserved(&self, definition: &DefinitionHash) {
+        let mut unserved = self.unserved.write().expect("nothing panics while it notes one");
+        if !unserved.contains(definition) {
+            Arc::make_mut(&mut unserved).insert(definition.clone());
+        }
+    }
+
+    fn forget_unserved(&self) {
+        *self.unserved.write().expect("nothing panics while it notes one") = Arc::default();
     }
 
     fn remember_created(
@@ -609,7 +640,8 @@ impl<T: EngineTypes> Shared<T> {
         for record in records {
             let definition = match self.definition(&record.definition) {
                 Some(definition) => Ok(definition),
-                None => Definition::from_template((*record.template).clone(), &handlers),
+                None => Definition::from_template((*record.template).clone(), &handlers)
+                    .inspect_err(|_| self.note_unserved(&record.definition)),
             };
             let known = definition.map_err(|errors| errors.to_string()).and_then(|definition| {
                 KnownTask::loaded(&record, definition, &handlers).map_err(|error| error.to_string())

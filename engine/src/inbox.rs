@@ -23,13 +23,13 @@ pub(crate) enum Message {
     /// Somebody waits for a task to settle, and has it driven meanwhile.
     Watch { task: TaskId, id: u64, settled: oneshot::Sender<Result<Watched, EngineError>> },
     /// Somebody wants one pass over a task.
-    Pass { task: TaskId, id: u64, until: Timestamp, handled: oneshot::Sender<Result<Handled, EngineError>> },
+    Pass { task: TaskId, id: u64, until: Timestamp, handled: oneshot::Sender<Result<Passed, EngineError>> },
     /// Who watched or wanted a pass has gone.
     Forget { task: TaskId, id: u64 },
     /// A task may be able to move.
     Look(TaskId),
-    /// The queue says that tasks may be able to move.
-    Hints(Vec<Wake>),
+    /// The queue says that tasks may be able to move, or that it lost hints.
+    Hints { wakes: Vec<Wake>, missed: bool },
     /// A worker serves every task from now on.
     Serve,
     /// A worker stops: what runs may go on for `grace`, then it is cut off.
@@ -45,6 +45,12 @@ pub(crate) struct Finished {
 /// A task has settled, and the time stands still until its watcher has looked.
 pub(crate) struct Watched {
     pub(crate) state: TaskState,
+    pub(crate) busy: Busy,
+}
+
+/// A pass is over, and the time stands still until whoever wanted it has looked.
+pub(crate) struct Passed {
+    pub(crate) handled: Handled,
     pub(crate) busy: Busy,
 }
 

@@ -5,6 +5,7 @@
 mod attempt;
 pub mod audit;
 mod clock;
+mod condition;
 mod contracts;
 pub mod decide;
 mod definition;
@@ -14,12 +15,14 @@ mod error;
 mod events;
 mod face;
 mod handler;
+mod host;
 mod ids;
 mod inbox;
 mod known;
 mod model;
 pub mod payload;
 mod queue;
+mod reenqueue;
 mod report;
 mod retry;
 mod run_loop;
@@ -31,10 +34,11 @@ mod time;
 mod worker;
 
 pub use clock::{Busy, Clock, DynClock, SimulatedClock, SystemClock};
+pub use condition::{Condition, Until};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use decide::ReferenceBackoff;
 pub use definition::{Definition, DefinitionBuilder, Hooks, TaskPlan};
-pub use engine::{Engine, EngineError, Handled, Request, Settings};
+pub use engine::{Engine, EngineError, Request, Settings};
 pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
     TIMEOUT, WORKER_SHUTDOWN,
@@ -48,9 +52,11 @@ pub use handler::{
     Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
     Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode, fits, handler_fn,
 };
+pub use host::{Handled, Tended};
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
-pub use queue::{Delivery, Enqueue, MemoryQueue, Queue, QueueError};
+pub use queue::{Delivery, Enqueue, ForeignQueue, Interest, MemoryQueue, Queue, QueueError};
+pub use reenqueue::{Again, Reenqueue, ReenqueueDelays, reason};
 pub use report::{Dynamic, Report, Task};
 pub use retry::{Fixed, RetryPolicy};
 pub use settings::{SettingsError, SettingsErrors};

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::inbox::Message;
-use crate::{Clock, Engine, EngineTypes, Erased, Queue};
+use crate::{Clock, Delivery, Engine, EngineTypes, Erased, Queue};
 
 /// How long recording may take when the grace is over.
 const TO_RECORD: Duration = Duration::from_secs(5);
+/// The waits after a queue that is not available: the first, and the longest.
+const QUEUE_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Drives many tasks, until it is told to stop.
 ///
@@ -70,27 +72,32 @@ impl<T: EngineTypes> Worker<T> {
 /// Passes on what the queue says. Never ends.
 async fn listen<T: EngineTypes>(engine: &Engine<T>) {
     let shared = &engine.shared;
-    let mut pause = Duration::from_millis(100);
+    let mut pause = QUEUE_RETRY.0;
     loop {
-        match shared.queue.receive(100).await {
-            Ok(delivery) => {
-                pause = Duration::from_millis(100);
-                let wakes = delivery.wakes.clone();
-                shared.post(Message::Hints(delivery.wakes));
-                for wake in wakes {
-                    if let Err(error) = shared.queue.ack(wake).await {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "the queue did not forget a hint"
-                        );
-                    }
-                }
-                drop(delivery.busy);
+        let (limit, busy) = shared.demand.until(|room| (*room > 0).then_some(*room)).await;
+        let received = async {
+            tokio::select! {
+                biased;
+                received = shared.queue.receive(shared.interest(limit)) => Some(received),
+                // Full by other means: what comes now is for others.
+                _ = shared.demand.until(|room| (*room == 0).then_some(())) => None,
             }
-            Err(error) => {
+        };
+        let (received, busy) = busy.wait_for(received).await;
+        match received {
+            None => {}
+            Some(Ok(Delivery { wakes, missed, busy: _held })) => {
+                pause = QUEUE_RETRY.0;
+                // First, so that the loop can ask for more as soon as it has taken these.
+                shared.demand.peek(|room| *room = 0);
+                shared.post(Message::Hints { wakes, missed });
+            }
+            Some(Err(error)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not give hints");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(10));
+                let sleep = shared.clock.sleep_until(shared.clock.now() + pause);
+                drop(busy);
+                drop(sleep.await);
+                pause = (pause * 2).min(QUEUE_RETRY.1);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{CARE_PAGE, DUE_PAGE, RunLoop, STORAGE_RETRY, SWEEP_EVERY};
 use crate::{Beat, Clock, Due, EngineTypes, Rescue, Storage, StorageError, Timestamp};
 
 impl<T: EngineTypes> RunLoop<T> {
-    /// Where others share the storage, whoever wants tasks to go on also looks after what others left behind.
+    /// Where others share the storage, whoever waits for them also looks after what they left behind.
     pub(super) fn care_from_now_on(&mut self) {
         if self.care_at.is_none() && self.shared.settings.poll.is_some() {
             let now = self.shared.clock.now();
@@ -15,9 +15,9 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
-    /// Whoever holds nothing need not tell that he lives.
+    /// Whoever holds nothing need not tell that he lives, and whoever waits for nobody need not look after others.
     pub(super) fn rest(&mut self) {
-        if self.serving == 0 && self.waiting.is_empty() {
+        if self.serving == 0 && self.elsewhere.is_empty() {
             self.care_at = None;
         }
         if self.running.is_empty() && self.beat_at.is_some() && self.shared.clock.now() >= self.beat_until {

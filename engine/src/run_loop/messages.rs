@@ -2,7 +2,7 @@
 
 use super::{Awaited, RunLoop, Running, Waiter};
 use crate::inbox::{Finished, Message};
-use crate::{Clock, EngineTypes, TaskId, Token, Wake};
+use crate::{Clock, EngineTypes, Queue, TaskId, Token, Wake};
 
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) fn read_messages(&mut self) {
@@ -17,10 +17,10 @@ impl<T: EngineTypes> RunLoop<T> {
                 Message::Look(task) => {
                     self.wanted.insert(task);
                 }
-                Message::Hints(wakes) => self.take_hints(&wakes),
+                Message::Hints { wakes, missed } => self.take_hints(wakes, missed),
                 Message::Serve => {
                     self.serving += 1;
-                    self.ask_at = Some(self.shared.clock.now());
+                    self.ask_soon();
                     self.care_from_now_on();
                 }
                 Message::Stop { grace, done } => self.stop(grace, done),
@@ -49,7 +49,6 @@ impl<T: EngineTypes> RunLoop<T> {
     pub(super) fn await_task(&mut self, task: TaskId, id: u64, what: Awaited) {
         self.waiting.entry(task).or_default().push(Waiter { id, what });
         self.wanted.insert(task);
-        self.care_from_now_on();
     }
 
     pub(super) fn forget(&mut self, task: TaskId, id: u64) {
@@ -61,18 +60,48 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         if !self.is_wanted(task) {
             self.wanted.remove(&task);
+            self.received.remove(&task);
             self.timers.retain(|(_, other)| *other != task);
+            self.elsewhere.retain(|(_, other)| *other != task);
         }
     }
 
-    pub(super) fn take_hints(&mut self, wakes: &[Wake]) {
+    pub(super) fn take_hints(&mut self, wakes: Vec<Wake>, missed: bool) {
         let now = self.shared.clock.now();
-        for wake in wakes.iter().filter(|wake| self.is_wanted(wake.task)).collect::<Vec<_>>() {
+        if missed && self.serving > 0 {
+            self.ask_at = Some(now);
+        }
+        for wake in wakes {
+            if !self.is_wanted(wake.task) {
+                continue;
+            }
             if wake.due <= now {
                 self.wanted.insert(wake.task);
             } else {
                 self.timers.insert((wake.due, wake.task));
             }
+            let received = self.received.entry(wake.task).or_insert(wake);
+            if received.generation < wake.generation {
+                *received = wake;
+            }
+        }
+    }
+
+    /// A worker asks the storage for what is due, unless its queue does so.
+    pub(super) fn ask_soon(&mut self) {
+        if !self.shared.queue.finds_stored_wakes() {
+            self.ask_at = Some(self.shared.clock.now());
+        }
+    }
+
+    /// Tells the queue that tasks were looked at.
+    pub(super) fn acknowledge(&mut self, looked_at: &[TaskId]) {
+        if self.received.is_empty() {
+            return;
+        }
+        let wakes: Vec<_> = looked_at.iter().filter_map(|task| self.received.remove(task)).collect();
+        if !wakes.is_empty() {
+            self.shared.acknowledge(wakes);
         }
     }
 }

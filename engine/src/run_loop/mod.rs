@@ -20,10 +20,8 @@ use tokio::task::AbortHandle;
 
 use crate::engine::Shared;
 use crate::ids::{IdMap, IdSet};
-use crate::inbox::{Finished, Watched};
-use crate::{
-    Busy, Clock, EngineError, EngineTypes, Handled, Outcome, Room, StepId, TaskId, Timestamp, Token,
-};
+use crate::inbox::{Finished, Passed, Watched};
+use crate::{Busy, Clock, EngineError, EngineTypes, Outcome, Room, StepId, TaskId, Timestamp, Token, Wake};
 
 /// How many wakes are asked for at a time.
 const DUE_PAGE: usize = 200;
@@ -46,8 +44,14 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     waiting: IdMap<TaskId, Vec<Waiter>>,
     /// Tasks to be looked at in the next call.
     wanted: BTreeSet<TaskId>,
-    /// Tasks to be looked at later.
+    /// Hints received, until their tasks were looked at.
+    received: IdMap<TaskId, Wake>,
+    /// Tasks to be looked at later, because they may move then.
     timers: BTreeSet<(Timestamp, TaskId)>,
+    /// Tasks that somebody here waits for and that run elsewhere: looked at now and then.
+    elsewhere: BTreeSet<(Timestamp, TaskId)>,
+    /// Wakes of which others are to be told.
+    left: Vec<Wake>,
     /// How many workers serve every task.
     serving: usize,
     /// When the storage is asked for due wakes; only while serving.
@@ -84,7 +88,7 @@ struct Waiter {
 
 enum Awaited {
     Settled(oneshot::Sender<Result<Watched, EngineError>>),
-    Pass { until: Timestamp, handled: oneshot::Sender<Result<Handled, EngineError>> },
+    Pass { until: Timestamp, handled: oneshot::Sender<Result<Passed, EngineError>> },
 }
 
 /// A worker that stops, until what it ran has ended.
@@ -110,7 +114,10 @@ impl<T: EngineTypes> RunLoop<T> {
             running_of: IdMap::default(),
             waiting: IdMap::default(),
             wanted: BTreeSet::new(),
+            received: IdMap::default(),
             timers: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
+            left: vec![],
             serving: 0,
             ask_at: None,
             stopping: vec![],
@@ -175,9 +182,10 @@ impl<T: EngineTypes> RunLoop<T> {
             Awaited::Settled(_) => None,
         });
         let stops = self.stopping.iter().map(|stopping| stopping.until);
-        let has_room = self.room() > 0;
-        let timer =
-            self.timers.first().map(|(due, _)| *due).into_iter().chain(self.ask_at).filter(|_| has_room);
+        let room = self.room();
+        self.shared.tell_demand(if self.serving > 0 { room } else { 0 });
+        let looks = [self.timers.first(), self.elsewhere.first()].into_iter().flatten().map(|(due, _)| *due);
+        let timer = looks.chain(self.ask_at).filter(|_| room > 0);
         let next = timer.chain(passes).chain(stops).chain(self.beat_at).chain(self.care_at).min();
         let busy = self.busy.take().unwrap_or_else(|| clock.busy());
         // The clock knows its sleeper before the guard is given up.

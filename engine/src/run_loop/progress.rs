@@ -11,7 +11,7 @@ use crate::inbox::Watched;
 use crate::known::KnownTask;
 use crate::{
     Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, Outcome, OutcomeKind, Progress,
-    Recording, Settled, StepId, TaskId, TaskState, Timestamp, Token, TransitionId, payload,
+    Recording, Settled, StepId, TaskId, TaskState, Timestamp, Token, TransitionId, Wake, payload,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
@@ -24,6 +24,7 @@ impl<T: EngineTypes> RunLoop<T> {
         for task in progress {
             self.take_task_progress(batch, task, &outputs);
         }
+        self.shared.tell_soon(std::mem::take(&mut self.left));
     }
 
     /// Loads again the tasks that got steps which are not known here.
@@ -55,6 +56,7 @@ impl<T: EngineTypes> RunLoop<T> {
     ) {
         let task = progress.task;
         let claimed = !progress.claims.is_empty();
+        self.elsewhere.retain(|(_, other)| *other != task);
         let known = self.shared.known().get(task);
         // A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded.
         let repeated = progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded);
@@ -68,15 +70,26 @@ impl<T: EngineTypes> RunLoop<T> {
             self.fail_waiters_or_answer_gone(task);
         } else if let Some(settled) = progress.settled {
             self.settled(task, settled, known);
-        } else if let Some(due) = progress.next_wake.filter(|_| self.is_wanted(task)) {
-            self.timers.insert((due, task));
-            if !claimed && !self.running_of.contains_key(&task) {
-                let answer =
-                    if due <= self.shared.clock.now() { Handled::RunAgain } else { Handled::WakeAt(due) };
-                self.answer_passes(task, answer, None);
-            }
+        } else if let Some(due) = progress.next_wake {
+            self.wakes_at(task, due, claimed);
         } else if !claimed && !self.running_of.contains_key(&task) && self.waiting.contains_key(&task) {
             self.nothing_to_do(batch, task);
+        }
+    }
+
+    /// The storage left a wake: for us, for others, or for both.
+    fn wakes_at(&mut self, task: TaskId, due: Timestamp, claimed: bool) {
+        let now = self.shared.clock.now();
+        let ours = self.is_wanted(task);
+        if self.shared.tells_of_left_over(ours, due <= now) {
+            self.left.push(Wake { due, task, generation: 0 });
+        }
+        if ours {
+            self.timers.insert((due, task));
+            if !claimed && !self.running_of.contains_key(&task) {
+                let answer = if due <= now { Handled::RunAgain } else { Handled::WakeAt(due) };
+                self.answer_passes(task, answer, None);
+            }
         }
     }
 
@@ -88,7 +101,8 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         self.answer_passes(task, Handled::Waiting, None);
         if let Some(interval) = self.shared.settings.poll.filter(|_| self.waiting.contains_key(&task)) {
-            self.timers.insert((self.shared.clock.now() + interval, task));
+            self.elsewhere.insert((self.shared.clock.now() + interval, task));
+            self.care_from_now_on();
         }
     }
 

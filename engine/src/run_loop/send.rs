@@ -90,6 +90,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 Ok(progress) => {
                     self.heard();
                     self.take_progress(&batch, progress).await;
+                    self.acknowledge(&batch.wanted);
                 }
                 Err(error) if error.is_transient() => {
                     tracing::error!(

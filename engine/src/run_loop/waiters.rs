@@ -1,6 +1,7 @@
 //! Whoever waits for a task, and the moments at which something is due for it.
 
 use super::{Awaited, RunLoop, Waiter};
+use crate::inbox::Passed;
 use crate::{Clock, EngineError, EngineTypes, Handled, TaskId, Timestamp};
 
 impl<T: EngineTypes> RunLoop<T> {
@@ -10,9 +11,11 @@ impl<T: EngineTypes> RunLoop<T> {
             return;
         }
         let now = self.shared.clock.now();
-        while let Some((due, task)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, task));
-            self.wanted.insert(task);
+        for looks in [&mut self.timers, &mut self.elsewhere] {
+            while let Some((due, task)) = looks.first().copied().filter(|(due, _)| *due <= now) {
+                looks.remove(&(due, task));
+                self.wanted.insert(task);
+            }
         }
         self.end_passes(now);
         self.cut_off(now);
@@ -27,8 +30,14 @@ impl<T: EngineTypes> RunLoop<T> {
             .map(|(task, _)| *task)
             .collect();
         for task in tasks {
-            self.answer_passes(task, Handled::RunAgain, Some(now));
+            self.answer_passes(task, self.at_the_end(task), Some(now));
         }
+    }
+
+    /// What a pass answers whose time is up.
+    fn at_the_end(&self, task: TaskId) -> Handled {
+        let only_runs = self.running_of.contains_key(&task) && !self.wanted.contains(&task);
+        if only_runs { Handled::Waiting } else { Handled::RunAgain }
     }
 
     /// Answers the passes over a task whose budget ends by then.
@@ -39,7 +48,7 @@ impl<T: EngineTypes> RunLoop<T> {
             match waiter.what {
                 Awaited::Pass { until, handled } if ending_by.is_none_or(|end| until <= end) => {
                     // Whoever asked may have gone.
-                    let _ = handled.send(Ok(answer));
+                    let _ = handled.send(Ok(Passed { handled: answer, busy: self.shared.clock.busy() }));
                 }
                 what => left.push(Waiter { id: waiter.id, what }),
             }
