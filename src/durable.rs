@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tasker_engine::{
-    Clock, DynClock, Engine, EngineError, Erased, EventSink, MemoryQueue, NoEvents, Parts, Settings,
-    SettingsErrors, SystemClock,
+    Clock, DynClock, Engine, EngineError, Erased, EventSink, NoEvents, Parts, Settings, SettingsErrors,
+    SystemClock,
 };
-use tasker_storage::postgres::PostgresStorage;
+use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 
-/// How often an engine looks for work that other processes left in the database.
+/// How often an engine looks for what other processes did of which it was not notified.
 const POLL: Duration = Duration::from_secs(2);
 
 /// Makes engines that keep their tasks in PostgreSQL. In the [`prelude`](crate::prelude), so that
@@ -22,7 +22,8 @@ pub trait Postgres: Sized {
     fn postgres(url: &str) -> impl Future<Output = Result<Self, EngineError>> + Send;
 
     /// An engine on a database whose schema is up to date, with a clock, a sink of events and settings of your choice.
-    /// Without a [`Settings::poll`] it looks every two seconds for what other processes left there.
+    /// Its workers hear at once what other processes leave there; without a [`Settings::poll`] they look every two
+    /// seconds besides.
     ///
     /// # Errors
     /// When the settings cannot be used.
@@ -48,12 +49,10 @@ impl Postgres for Engine {
         settings: Settings,
     ) -> Result<Self, SettingsErrors> {
         let clock: Arc<dyn DynClock> = Arc::new(clock);
-        let parts: Parts<Erased> = Parts {
-            storage: Arc::new(storage),
-            queue: Arc::new(MemoryQueue::new(Arc::clone(&clock))),
-            clock,
-            events: Arc::new(events),
-        };
-        Self::new(parts, Settings { poll: settings.poll.or(Some(POLL)), ..settings })
+        let poll = settings.poll.unwrap_or(POLL);
+        let queue = PostgresQueue::new(&storage, Arc::clone(&clock), poll);
+        let parts: Parts<Erased> =
+            Parts { storage: Arc::new(storage), queue: Arc::new(queue), clock, events: Arc::new(events) };
+        Self::new(parts, Settings { poll: Some(poll), ..settings })
     }
 }

@@ -16,10 +16,12 @@ mod load;
 mod migrate;
 mod migrations;
 mod operate;
+mod queue;
 mod storage;
 mod values;
 mod wakes;
 
 pub use connect::ConnectError;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
+pub use queue::PostgresQueue;
 pub use storage::PostgresStorage;

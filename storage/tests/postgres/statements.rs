@@ -1,13 +1,17 @@
 //! What calls cost the database: transactions, rows read, updates in place.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgPoolOptions;
-use tasker_engine::{Advance, Beat, Creation, Outcome, OutcomeKind, Rescue, Storage as _, Swept, TaskId};
-use tasker_storage::postgres::PostgresStorage;
+use tasker_engine::{
+    Advance, Beat, Creation, Interest, Outcome, OutcomeKind, Rescue, SimulatedClock, Storage as _, Swept,
+    TaskId,
+};
+use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 
 use crate::fixture::{Fixture, NOW, WORKER, bound, bringing, call, completed, later, new_task, wanting};
 
@@ -195,6 +199,30 @@ async fn a_sweep_reads_only_what_is_open() {
     let read = fixture.number(reads).await - before.0;
     assert!(read < 10 * 300, "{read} index entries were read for ten sweeps over 41 open tasks");
     assert_eq!(fixture.number(scans).await - before.1, 0, "whole tables were read");
+}
+
+#[tokio::test]
+async fn receiving_wakes_reads_no_more_than_it_hands_out() {
+    let fixture = Fixture::new().await;
+    let session = Session::begin(&fixture).await;
+    fill(&session.storage, 3_000).await;
+    session.end().await;
+    let index_reads =
+        "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'tasker_wakes'";
+    let before = fixture.number(index_reads).await;
+    let session = Session::begin(&fixture).await;
+    let queue = PostgresQueue::new(
+        &session.storage,
+        Arc::new(SimulatedClock::new(NOW)),
+        Duration::from_secs(1_000_000),
+    );
+    for _ in 0..5 {
+        assert_eq!(queue.receive_now(&Interest::of(10)).await.unwrap().len(), 10);
+    }
+    session.end().await;
+    let read = fixture.number(index_reads).await - before;
+    // Those handed out before are passed over until their tasks are looked at.
+    assert!(read < 5 * 60, "{read} entries were read for fifty wakes");
 }
 
 #[tokio::test]
