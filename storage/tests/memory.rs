@@ -12,6 +12,8 @@ use tasker_storage::memory::MemoryStorage;
 
 #[path = "memory/broken.rs"]
 mod broken;
+#[path = "memory/queues.rs"]
+mod queues;
 
 use broken::{Breaks, Defect, Tally, breaks};
 

@@ -11,6 +11,9 @@ mod contract;
 mod fixture;
 #[path = "postgres/interleavings.rs"]
 mod interleavings;
+#[cfg(all(feature = "conformance", feature = "memory"))]
+#[path = "postgres/queue.rs"]
+mod queue;
 #[path = "postgres/rows.rs"]
 mod rows;
 #[path = "postgres/schema.rs"]

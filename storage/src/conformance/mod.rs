@@ -32,6 +32,8 @@
 //!
 //! Two backends are compared by [`same_answers`]: random operations, the same answers up to a renaming of ids.
 //!
+//! Queues have a suite of their own: [`queue`].
+//!
 //! # What the suite cannot reach
 //!
 //! Some sentences speak of data that no call of the contract makes; the tests of a backend cover them with rows of
@@ -58,6 +60,7 @@ mod list;
 pub mod load;
 pub mod parking;
 pub mod payload;
+pub mod queue;
 pub mod races;
 pub mod record;
 pub mod replay;
@@ -75,4 +78,5 @@ pub mod wakes;
 pub use fixture::Scene;
 pub use harness::{Case, Harness, Running, failing, run};
 pub use list::{CASES, cases};
+pub use queue::QueueHarness;
 pub use same::{agreement, same_answers};

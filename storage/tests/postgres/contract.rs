@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::fixture::migrated_database;
 
 #[derive(Default)]
-struct Postgres {
+pub(crate) struct Postgres {
     /// The databases of the storages it made; removed after them.
     databases: Mutex<Vec<TestDatabase>>,
 }
