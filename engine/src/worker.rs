@@ -50,7 +50,9 @@ impl<T: EngineTypes> Worker<T> {
         let shared = Arc::clone(&self.engine.shared);
         let mut serving = Serving { engine: self.engine, grace: self.grace, stopped: false };
         shared.post(Message::Serve);
+        // In one order, so that the same run takes the same turns every time.
         tokio::select! {
+            biased;
             () = stop => {}
             () = listen(&serving.engine) => {}
         }
