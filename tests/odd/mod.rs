@@ -7,7 +7,7 @@ use tasker::{Delivery, Enqueue, Interest, Queue, QueueError, Wake};
 
 /// As unreliable as a queue may be: of what it is told and of what it tells a third is lost, a third is doubled or kept
 /// back, some is said to be due later, and all of it comes in another order. Half of what is acknowledged is not.
-pub struct Odd<Q> {
+pub(crate) struct Odd<Q> {
     inner: Q,
     random: Mutex<fastrand::Rng>,
     /// Kept back until there is something else to tell.
@@ -15,7 +15,7 @@ pub struct Odd<Q> {
 }
 
 impl<Q> Odd<Q> {
-    pub fn new(inner: Q, seed: u64) -> Self {
+    pub(crate) fn new(inner: Q, seed: u64) -> Self {
         Self { inner, random: Mutex::new(fastrand::Rng::with_seed(seed)), kept: Mutex::default() }
     }
 

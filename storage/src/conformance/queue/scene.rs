@@ -50,7 +50,7 @@ pub trait QueueHarness: Harness {
 /// A queue of its own for one case. Time stands still, unless the case moves it.
 pub struct QueueScene<H: QueueHarness> {
     /// The storage, and words for what is done to it.
-    pub storage: Scene<H>,
+    pub storage: Scene,
     /// The queue.
     pub queue: Arc<H::Queue>,
     /// The same queue, as another process has it.
@@ -66,9 +66,11 @@ impl<H: QueueHarness> QueueScene<H> {
     pub async fn new(harness: H) -> Self {
         let clock = SimulatedClock::new(at(0));
         let busy = clock.busy();
-        let storage = Scene::new(harness).await;
-        let queue = storage.harness().queue(storage.storage(), &clock).await;
-        let elsewhere = storage.harness().elsewhere(&queue, storage.storage(), &clock).await;
+        let harness = Arc::new(harness);
+        let storage = Arc::new(harness.storage().await);
+        let queue = harness.queue(&storage, &clock).await;
+        let elsewhere = harness.elsewhere(&queue, &storage, &clock).await;
+        let storage = Scene::around(storage, harness);
         Self { storage, queue: Arc::new(queue), elsewhere: Arc::new(elsewhere), clock, busy }
     }
 
