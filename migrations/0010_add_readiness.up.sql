@@ -27,7 +27,8 @@ LANGUAGE sql STABLE AS $$
         j.state, j.satisfied = j.parents, coalesce(j.attempts, 0) < coalesce(j.retry_limit, 3), j.free AND j.due,
         CASE WHEN j.state = 'error' THEN j.since END,
         -- The reference tells what was asked for in every state.
-        coalesce(j.not_before, j.last_attempted_at + greatest(j.backoff_request_seconds, 0) * interval '1 second'),
+        coalesce(j.not_before, j.last_attempted_at
+            + CASE WHEN j.backoff_request_seconds < 0 THEN 0 ELSE j.backoff_request_seconds END * interval '1 second'),
         j.parents, j.satisfied, coalesce(j.attempts, 0), coalesce(j.retry_limit, 3),
         j.backoff_request_seconds, j.last_attempted_at,
         j.unsettled AND NOT j.may_run, j.free AND NOT j.due
