@@ -2,21 +2,38 @@
 
 #[path = "postgres/adoption.rs"]
 mod adoption;
+#[cfg(all(feature = "conformance", feature = "memory"))]
+#[path = "postgres/agreement.rs"]
+mod agreement;
+#[path = "postgres/analytics.rs"]
+mod analytics;
 #[path = "postgres/catalogue.rs"]
 mod catalogue;
+#[path = "postgres/contexts.rs"]
+mod contexts;
 #[cfg(all(feature = "conformance", feature = "memory"))]
 #[path = "postgres/contract.rs"]
 mod contract;
+#[path = "postgres/cost.rs"]
+mod cost;
 #[path = "postgres/fixture.rs"]
 mod fixture;
+#[path = "postgres/graphs.rs"]
+mod graphs;
 #[path = "postgres/interleavings.rs"]
 mod interleavings;
 #[cfg(all(feature = "conformance", feature = "memory"))]
 #[path = "postgres/queue.rs"]
 mod queue;
+#[path = "postgres/raw.rs"]
+mod raw;
+#[path = "postgres/readiness.rs"]
+mod readiness;
 #[path = "postgres/rows.rs"]
 mod rows;
 #[path = "postgres/schema.rs"]
 mod schema;
+#[path = "postgres/sessions.rs"]
+mod sessions;
 #[path = "postgres/statements.rs"]
 mod statements;

@@ -40,7 +40,7 @@ impl Harness for Postgres {
 
 tasker_storage::storage_conformance!(postgres, Postgres::default());
 
-struct Memory;
+pub(crate) struct Memory;
 
 impl Harness for Memory {
     type Storage = MemoryStorage;
@@ -55,13 +55,13 @@ impl Harness for Memory {
 }
 
 /// From `TASKER_SEED`, or another one each time; a failure tells it.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let given = env::var("TASKER_SEED").ok().and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| RandomState::new().hash_one(()))
 }
 
 /// How many sequences of operations are compared; `TASKER_CASES` asks for more.
-fn cases() -> u32 {
+pub(crate) fn cases() -> u32 {
     env::var("TASKER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
