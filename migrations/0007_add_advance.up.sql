@@ -10,6 +10,7 @@
 
 -- The tasks of a call, by how they stand.
 CREATE TYPE tasker_heads AS (
+    tasks bigint[],             -- those that have a definition; all others are another program's, and nothing is done to them
     live bigint[],              -- pending or in progress, and neither paused nor a draft: may move
     unbegun bigint[],           -- those of them that are pending
     limited bigint[],           -- those of them with a limit of their own, and
@@ -73,6 +74,7 @@ DECLARE
     heads tasker_heads;
 BEGIN
     SELECT
+        array_agg(h.task),
         array_agg(h.task) FILTER (WHERE h.open AND NOT h.held),
         array_agg(h.task) FILTER (WHERE h.open AND NOT h.held AND h.state = 'pending'),
         array_agg(h.task) FILTER (WHERE h.open AND NOT h.held AND h.step_limit IS NOT NULL),
@@ -91,9 +93,9 @@ BEGIN
             SELECT t.to_state, t.metadata ->> 'phase' AS phase FROM tasker_task_transitions AS t
             WHERE t.task_id = u.task AND t.most_recent OFFSET 0
         ) AS current ON true
-        LEFT JOIN LATERAL (
+        CROSS JOIN LATERAL (
             SELECT d.step_limit FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0
-        ) AS definition ON true
+        ) AS definition
     ) AS h;
     RETURN heads;
 END $$;
@@ -818,8 +820,8 @@ DECLARE
     idle bigint[];              -- live tasks without a new claim
     answered bigint[];          -- tasks whose wake is removed
 BEGIN
-    tasks := tasker_lock_tasks(o_task || p_wanted);
-    heads := tasker_read_heads(tasks);
+    heads := tasker_read_heads(tasker_lock_tasks(o_task || p_wanted));
+    tasks := heads.tasks;
 
     IF o_token <> '{}' THEN
         recorded := tasker_record(

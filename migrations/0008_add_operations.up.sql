@@ -109,11 +109,13 @@ BEGIN
     LIMIT p_limit;
 END $$;
 
--- Whether a task can move and nobody knows: it is open, neither paused nor a draft, has no wake, and nothing runs.
+-- Whether a task can move and nobody knows: it is ours (it has a definition), open, neither paused nor a draft, has no
+-- wake, and nothing runs.
 CREATE FUNCTION tasker_is_forgotten(p_task bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM tasker_wakes AS w WHERE w.task_id = p_task)
+    RETURN EXISTS (SELECT FROM tasker_task_definitions AS d WHERE d.task_id = p_task)
+        AND NOT EXISTS (SELECT FROM tasker_wakes AS w WHERE w.task_id = p_task)
         AND NOT EXISTS (
             SELECT FROM tasker_task_transitions AS t
             WHERE t.task_id = p_task AND t.most_recent AND (

@@ -1,6 +1,6 @@
 -- Reading tasks and wakes. Functions rather than statements of the program, for the sake of their settings: each row is
 -- found by an index, whatever the tables held when a session made its plan. Each call sees one moment only if its
--- transaction does.
+-- transaction does. A task without a definition is another program's, and not among them.
 
 CREATE FUNCTION tasker_load_tasks(p_tasks bigint[])
 RETURNS TABLE (
@@ -22,9 +22,9 @@ BEGIN
         t.sort_key, t.id, w.due_at, w.generation
     FROM unnest(p_tasks) WITH ORDINALITY AS u (task, place)
     CROSS JOIN LATERAL (SELECT k.* FROM tasker_tasks AS k WHERE k.task_id = u.task OFFSET 0) AS k
-    LEFT JOIN LATERAL (
+    CROSS JOIN LATERAL (
         SELECT d.definition_hash FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0
-    ) AS d ON true
+    ) AS d
     LEFT JOIN LATERAL (
         SELECT t.* FROM tasker_task_transitions AS t WHERE t.task_id = u.task AND t.most_recent OFFSET 0
     ) AS t ON true
@@ -60,6 +60,7 @@ BEGIN
             WHERE e.to_step_id = s.workflow_step_id ORDER BY e.from_step_id),
         t.to_state, t.metadata, t.created_at, t.sort_key, t.id
     FROM (SELECT DISTINCT unnest(p_tasks)) AS u (task)
+    CROSS JOIN LATERAL (SELECT FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0) AS ours
     CROSS JOIN LATERAL (SELECT k.context FROM tasker_tasks AS k WHERE k.task_id = u.task OFFSET 0) AS k
     CROSS JOIN LATERAL (SELECT s.* FROM tasker_workflow_steps AS s WHERE s.task_id = u.task OFFSET 0) AS s
     CROSS JOIN LATERAL (
@@ -90,6 +91,7 @@ BEGIN
     RETURN QUERY
     SELECT u.task, h.*
     FROM (SELECT DISTINCT unnest(p_tasks)) AS u (task)
+    CROSS JOIN LATERAL (SELECT FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0) AS ours
     CROSS JOIN LATERAL (
         SELECT NULL::bigint AS step, t.id, t.from_state, t.to_state, t.metadata, t.sort_key, t.most_recent, t.created_at
         FROM tasker_task_transitions AS t WHERE t.task_id = u.task

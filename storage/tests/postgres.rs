@@ -37,3 +37,5 @@ mod schema;
 mod sessions;
 #[path = "postgres/statements.rs"]
 mod statements;
+#[path = "postgres/taking_over.rs"]
+mod taking_over;

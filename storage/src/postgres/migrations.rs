@@ -63,6 +63,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations! {
     13 "0013_add_analytics"
     14 "0014_add_health_counts"
     15 "0015_name_as_the_reference_does" ReferenceFunctions
+    20 "0020_add_taking_over"
     30 "0030_hand_out_wakes"
 };
 

@@ -18,6 +18,7 @@ mod migrations;
 mod operate;
 mod queue;
 mod storage;
+mod take_over;
 mod values;
 mod wakes;
 
@@ -25,3 +26,4 @@ pub use connect::ConnectError;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
 pub use queue::PostgresQueue;
 pub use storage::PostgresStorage;
+pub use take_over::{Interrupted, TakenOver};

@@ -111,7 +111,7 @@ impl PostgresStorage {
         Ok(rescued)
     }
 
-    async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
+    pub(super) async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
         self.pool.begin_with(BEGIN).await.map_err(storage_error)
     }
 
@@ -195,7 +195,7 @@ fn unclaimed(mut metadata: Value) -> Value {
 }
 
 /// A failure like any other.
-fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> StepMove {
+pub(super) fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> StepMove {
     let error = ErrorReport::worker_lost();
     let metadata = unclaimed(audit::step_failed(&audit::Failure {
         claim: token,
@@ -214,7 +214,7 @@ fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> StepMove {
 }
 
 /// When a step that fails now may run again; now, if it may not: its task may have to settle.
-fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
+pub(super) fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
     let mut failed = step.clone();
     failed.current.state = StepState::Error;
     failed.current.since = Some(now);
@@ -225,13 +225,13 @@ fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
 }
 
 /// Whether the task may have a wake: it is open, and not paused.
-fn may_wake(task: &TaskRecord) -> bool {
+pub(super) fn may_wake(task: &TaskRecord) -> bool {
     task.current.state.is_open() && !task.is_paused()
 }
 
 /// What the wake of a task becomes.
 #[derive(Clone, Copy)]
-enum WakeAt {
+pub(super) enum WakeAt {
     /// Due then.
     Exactly(Timestamp),
     /// Due then, unless it was due earlier.
@@ -239,7 +239,7 @@ enum WakeAt {
 }
 
 /// Writes a plan and answers with the rows of the task and of the steps.
-async fn apply(
+pub(super) async fn apply(
     connection: &mut PgConnection,
     task: &TaskRecord,
     plan: &Plan,

@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tasker_engine::{
-    Beat, Claim, Detail, ErrorReport, NOT_RECORDABLE, OutcomeKind, Recording, Rescue, RetryAdvice, Settled,
-    SpawnedStep, StepState, Storage as _, StorageError, TaskState, Timestamp, WorkerId, payload::Limits,
+    Act, Advance, Beat, Claim, Detail, ErrorReport, Intervention, NOT_RECORDABLE, OutcomeKind, Recording,
+    Rescue, RetryAdvice, Settled, SpawnedStep, StepState, Storage as _, StorageError, TaskCommand, TaskState,
+    Timestamp, WorkerId, payload::Limits,
 };
 use tasker_storage::postgres::PostgresStorage;
 
 use crate::fixture::{
-    Fixture, NOW, Started, WORKER, bind, bound, bringing, completed, ended, later, named, new_task, template,
-    wanting, yielded,
+    Fixture, NOW, Started, WORKER, bind, bound, bringing, call, completed, ended, later, named, new_task,
+    template, wanting, yielded,
 };
 
 #[tokio::test]
@@ -90,12 +91,36 @@ async fn a_history_without_a_current_row_is_pending() {
 }
 
 #[tokio::test]
-async fn a_task_without_a_definition_is_told_to_be_unreadable() {
+async fn a_task_without_a_definition_is_another_program_s_and_nothing_is_done_to_it() {
     let fixture = Fixture::new().await;
-    let task = fixture.start("a").await;
-    fixture.sql("DELETE FROM tasker_task_definitions").await;
-    let error = fixture.storage.load(&[task.id], Detail::Graph).await.unwrap_err();
-    assert!(matches!(error, StorageError::Corrupt { .. }), "{error:?}");
+    let (ours, theirs) = (fixture.start("a").await, fixture.start("a").await);
+    fixture
+        .sql(format!(
+            "DELETE FROM tasker_task_definitions WHERE task_id = {}; DELETE FROM tasker_wakes",
+            theirs.id
+        ))
+        .await;
+    let both = [theirs.id, ours.id];
+    let loaded = fixture.storage.load(&both, Detail::Graph).await.unwrap();
+    assert_eq!(loaded.iter().map(|task| task.id).collect::<Vec<_>>(), [ours.id]);
+    let swept = fixture.storage.sweep(NOW, None, 10).await.unwrap();
+    assert_eq!((swept.woken, fixture.number("SELECT min(task_id) FROM tasker_wakes").await), (1, ours.id.0));
+
+    let progress = fixture.storage.advance(Advance { wanted: both.to_vec(), ..call() }).await.unwrap();
+    let [of_ours, of_theirs] = &progress[..] else { panic!("{progress:?}") };
+    assert_eq!((of_ours.gone, of_ours.claims.len()), (false, 1));
+    assert_eq!((of_theirs.gone, of_theirs.claims.len(), of_theirs.settled), (true, 0, None));
+    let act = Intervention {
+        task: theirs.id,
+        act: Act::Task { command: TaskCommand::Cancel { force: false }, expected: None },
+        actor: "somebody".into(),
+        reason: None,
+        now: NOW,
+    };
+    let refused = fixture.storage.intervene(act).await.unwrap_err();
+    assert!(matches!(refused, StorageError::UnknownTask(id) if id == theirs.id), "{refused:?}");
+    let rows = fixture.number("SELECT count(*) FROM tasker_workflow_step_transitions").await;
+    assert_eq!(rows, 1, "of our step alone");
 }
 
 #[tokio::test]

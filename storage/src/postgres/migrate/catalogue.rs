@@ -280,7 +280,10 @@ mod tests {
         let rule = |name: &str, definition: &str| Rule { name: name.into(), definition: definition.into() };
         let with = |rules: &[Rule]| Table { rules: rules.to_vec(), ..Table::default() };
         let key = rule("t_pkey", "PRIMARY KEY (id)");
-        assert_eq!(between(with(&[key.clone()]), with(&[rule("other", "PRIMARY KEY (id)")])), [""; 0]);
+        assert_eq!(
+            between(with(std::slice::from_ref(&key)), with(&[rule("other", "PRIMARY KEY (id)")])),
+            [""; 0]
+        );
         assert_eq!(
             between(with(&[key]), with(&[rule("t_pkey", "PRIMARY KEY (name)")])),
             [
