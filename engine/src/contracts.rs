@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::records::Records;
 use crate::{
     Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
     EventSink, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue, Rescue,
@@ -65,6 +66,9 @@ macro_rules! dyn_storage {
         #[async_trait]
         pub trait DynStorage: Send + Sync + 'static {
             $($(#[$doc])* async fn $method(&self, $($argument: $type),*) -> Result<$answer, StorageError>;)*
+
+            /// See [`Storage::records`].
+            fn records(&self) -> Option<&dyn Records>;
         }
 
         #[async_trait]
@@ -72,12 +76,20 @@ macro_rules! dyn_storage {
             $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StorageError> {
                 Storage::$method(self, $($argument),*).await
             })*
+
+            fn records(&self) -> Option<&dyn Records> {
+                Storage::records(self)
+            }
         }
 
         impl Storage for Arc<dyn DynStorage> {
             $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StorageError> {
                 DynStorage::$method(&**self, $($argument),*).await
             })*
+
+            fn records(&self) -> Option<&dyn Records> {
+                DynStorage::records(&**self)
+            }
         }
     };
 }

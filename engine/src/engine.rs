@@ -13,6 +13,7 @@ use crate::host::Wanting;
 use crate::inbox::{Inbox, Message};
 use crate::known::{KnownTask, KnownTasks};
 use crate::payload::{self, Limits};
+use crate::records::Records;
 use crate::run_loop::RunLoop;
 use crate::{
     Act, BuildErrors, Clock, Condition, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes,
@@ -269,6 +270,11 @@ impl<T: EngineTypes> Engine<T> {
     /// The storage, for questions that the engine does not ask.
     pub fn storage(&self) -> &T::Storage {
         &self.shared.storage
+    }
+
+    /// Models, scopes and read models over the same data, where the storage has them.
+    pub fn records(&self) -> Option<&dyn Records> {
+        self.shared.storage.records()
     }
 
     /// The engine's time.

@@ -19,6 +19,18 @@ macro_rules! number_id {
         #[serde(transparent)]
         pub struct $name(pub i64);
 
+        impl From<i64> for $name {
+            fn from(number: i64) -> Self {
+                Self(number)
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -32,6 +44,8 @@ macro_rules! number_id {
         }
     };
 }
+
+pub(crate) use number_id;
 
 number_id! {
     /// A task: one run of a workflow. `bigint` in the reference's tables.

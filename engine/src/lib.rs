@@ -22,6 +22,7 @@ mod known;
 mod model;
 pub mod payload;
 mod queue;
+pub mod records;
 mod reenqueue;
 mod report;
 mod retry;

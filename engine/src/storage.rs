@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::payload::{Limits, PayloadError};
+use crate::records::Records;
 use crate::{
     BoundTemplate, DefinitionHash, HandlerName, StepId, StepName, StepState, TaskId, TaskRecord, TaskRequest,
     TaskState, Timestamp, Token, TransitionId, WorkerId,
@@ -102,6 +103,11 @@ pub trait Storage: Send + Sync + 'static {
         tasks: &[TaskId],
         detail: Detail,
     ) -> impl Future<Output = Result<Vec<TaskRecord>, StorageError>> + Send;
+
+    /// The same data as records, where the backend has them. The engine itself never asks.
+    fn records(&self) -> Option<&dyn Records> {
+        None
+    }
 }
 
 /// A task to be created.

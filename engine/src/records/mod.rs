@@ -1,0 +1,53 @@
+//! Records: what people and other programs ask of the data, and keep beside it.
+//!
+//! The models of the reference with their scopes, associations and read models. A second contract beside
+//! [`Storage`](crate::Storage), which the engine never calls while it runs tasks: [`Engine::records`](crate::Engine::records)
+//! hands it out where the backend has it.
+//!
+//! ```
+//! use tasker::prelude::*;
+//! use tasker::records::Tasks;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::in_memory();
+//! let records = engine.records().expect("both of our backends have records");
+//! assert_eq!(Tasks::active().in_namespace("shop").count(records).await?, 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod ids;
+mod rows;
+mod scope;
+mod scopes;
+mod table;
+
+pub use error::{Fault, Faults, FieldFault, RecordError};
+pub use ids::{
+    AnnotationId, AnnotationTypeId, DependentSystemId, EdgeId, NamedStepId, NamedTaskId,
+    NamedTasksNamedStepId, ObjectMapId, TaskNamespaceId,
+};
+pub use rows::*;
+pub use scope::{Direction, Model, Order, Scope};
+pub use scopes::*;
+pub use table::Table;
+
+/// All that is asked of a backend that has records.
+pub trait Records:
+    Table<Tasks>
+    + Table<WorkflowSteps>
+    + Table<WorkflowStepEdges>
+    + Table<NamedTasks>
+    + Table<NamedSteps>
+    + Table<NamedTasksNamedSteps>
+    + Table<TaskNamespaces>
+    + Table<TaskTransitions>
+    + Table<WorkflowStepTransitions>
+    + Table<TaskAnnotations>
+    + Table<AnnotationTypes>
+    + Table<DependentSystems>
+    + Table<DependentSystemObjectMaps>
+{
+}

@@ -1,0 +1,20 @@
+//! Rows as they stand in the tables: plain data, with the reference's names of columns.
+//!
+//! Where the reference's models delegate to another row (a task's `name`, a step's `status`), the row brings that along:
+//! whoever shows a page of rows needs it for each.
+
+mod annotations;
+mod catalogue;
+mod dag;
+mod steps;
+mod systems;
+mod tasks;
+mod transitions;
+
+pub use annotations::{AnnotationTypeRow, TaskAnnotationRow};
+pub use catalogue::{NamedStepRow, NamedTaskRow, NamedTasksNamedStepRow, TaskNamespaceRow};
+pub use dag::StepDagRelationshipRow;
+pub use steps::{WorkflowStepEdgeRow, WorkflowStepRow};
+pub use systems::{DependentSystemObjectMapRow, DependentSystemRow};
+pub use tasks::TaskRow;
+pub use transitions::{TaskTransitionRow, WorkflowStepTransitionRow};
