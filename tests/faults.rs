@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tasker::prelude::*;
+use tasker::records::Records;
 use tasker::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, EngineTypes, Intervened, Intervention, MemoryQueue,
     MemoryStorage, NewTask, NoEvents, Parts, Progress, Request, Rescue, Rescued, Settings, StepState,
@@ -93,6 +94,9 @@ impl Storage for Faulty {
             // Reports are read by the test itself.
             Detail::Audit => self.inner.load(tasks, detail).await,
         }
+    }
+    fn records(&self) -> Option<&dyn Records> {
+        self.inner.records()
     }
 }
 

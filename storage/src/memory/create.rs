@@ -49,12 +49,13 @@ impl Store {
         }
         self.ids.task += 1;
         let id = TaskId(self.ids.task);
-        let first = self.ids.step + 1;
-        let mut task = fresh(id, new, Graph::new(learned, first), now);
+        let graph = Graph::new(learned, self.ids.step + 1, self.ids.edge + 1);
+        self.ids.edge += as_number(graph.learned().edges().len());
+        let mut task = fresh(id, new, graph, now);
         self.ids.step += as_number(task.steps.len());
         self.identities.insert(Arc::clone(&task.identity_hash), id);
 
-        let mut pen = Pen { ids: &mut self.ids, now, freed: &mut vec![] };
+        let mut pen = Pen { ids: &mut self.ids, catalogue: &mut self.catalogue, now, freed: &mut vec![] };
         for place in bypassed {
             task.bypass(&mut pen, *place);
         }

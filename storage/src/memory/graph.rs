@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tasker_engine::decide::Tally;
+use tasker_engine::records::{EdgeId, NamedStepId, NamedTaskId, WorkflowStepEdgeRow};
 use tasker_engine::{
     Binding, BoundTemplate, HandlerName, SpawnedBy, SpawnedStep, StepId, StepName, StorageError, Template,
-    payload,
+    Timestamp, payload,
 };
 
+use super::catalogue::Catalogue;
 use super::step::Step;
+use super::task::Pen;
 use super::work::looked;
 
 /// A definition that was learned, with all that tasks made from it have in common.
@@ -25,6 +28,10 @@ pub(super) struct Learned {
     names: HashMap<StepName, usize>,
     /// The steps of a task that was just made, and how they stand.
     fresh: (Vec<Step>, Tally),
+    /// Parent and child of every edge.
+    edges: Vec<(usize, usize)>,
+    named_task: NamedTaskId,
+    named_steps: Vec<NamedStepId>,
 }
 
 impl Learned {
@@ -45,9 +52,26 @@ impl Learned {
             configs: steps.iter().map(|step| Arc::new(step.handler_config.clone())).collect(),
             names: steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect(),
             fresh: fresh(bound),
+            edges: edges(bound),
+            named_task: NamedTaskId(0),
+            named_steps: vec![],
             bound: Arc::clone(bound),
             template: Arc::new(template),
         })
+    }
+
+    /// Enters its names into the catalogue.
+    pub(super) fn enter(&mut self, catalogue: &mut Catalogue, now: Timestamp) {
+        (self.named_task, self.named_steps) = catalogue.enter(&self.template, now);
+    }
+
+    pub(super) const fn named_task(&self) -> NamedTaskId {
+        self.named_task
+    }
+
+    /// Parent and child of every edge of the template.
+    pub(super) fn edges(&self) -> &[(usize, usize)] {
+        &self.edges
     }
 
     pub(super) const fn bound(&self) -> &Arc<BoundTemplate> {
@@ -79,11 +103,30 @@ fn fresh(bound: &BoundTemplate) -> (Vec<Step>, Tally) {
     (steps, tally)
 }
 
+fn edges(bound: &BoundTemplate) -> Vec<(usize, usize)> {
+    let each = bound.parents().iter().enumerate();
+    each.flat_map(|(child, parents)| parents.iter().map(move |parent| (*parent, child))).collect()
+}
+
+/// An edge between the steps at two places.
+#[derive(Clone, Copy)]
+pub(super) struct Edge<'a> {
+    pub(super) id: EdgeId,
+    pub(super) parent: usize,
+    pub(super) child: usize,
+    /// What the parent is to the child.
+    pub(super) name: &'a str,
+    /// When it was drawn.
+    pub(super) at: Timestamp,
+}
+
 /// The steps of one task.
 pub(super) struct Graph {
     learned: Arc<Learned>,
     /// The id of the first step; those of the template follow one another.
     first: i64,
+    /// The id of the first edge; those of the template follow one another.
+    first_edge: i64,
     /// Of a task that got steps while it ran.
     grown: Option<Box<Grown>>,
 }
@@ -92,19 +135,38 @@ pub(super) struct Graph {
 struct Grown {
     parents: Vec<Vec<usize>>,
     children: Vec<Vec<usize>>,
+    /// In the order in which they were added.
+    edges: Vec<Added>,
     spawned: Vec<Spawned>,
     names: HashMap<StepName, usize>,
+}
+
+/// An edge that is not the template's.
+struct Added {
+    id: EdgeId,
+    parent: usize,
+    child: usize,
+    name: Arc<str>,
+    at: Timestamp,
+}
+
+impl Added {
+    fn told(&self) -> Edge<'_> {
+        Edge { id: self.id, parent: self.parent, child: self.child, name: &self.name, at: self.at }
+    }
 }
 
 struct Spawned {
     id: StepId,
     name: StepName,
+    named_step: NamedStepId,
     binding: Binding,
+    created_at: Timestamp,
 }
 
 impl Graph {
-    pub(super) const fn new(learned: Arc<Learned>, first: i64) -> Self {
-        Self { learned, first, grown: None }
+    pub(super) const fn new(learned: Arc<Learned>, first: i64, first_edge: i64) -> Self {
+        Self { learned, first, first_edge, grown: None }
     }
 
     pub(super) const fn learned(&self) -> &Arc<Learned> {
@@ -146,6 +208,28 @@ impl Graph {
         self.learned.bound.steps().get(place).map_or_else(|| &self.spawned(place).name, |step| &step.name)
     }
 
+    pub(super) fn named_step(&self, place: usize) -> NamedStepId {
+        self.learned.named_steps.get(place).copied().unwrap_or_else(|| self.spawned(place).named_step)
+    }
+
+    /// When a step was added while its task ran; `None` for one of the template.
+    pub(super) fn added_at(&self, place: usize) -> Option<Timestamp> {
+        (place >= self.of_template()).then(|| self.spawned(place).created_at)
+    }
+
+    /// Every edge, ascending by id; those of the template were there at that moment, when the task was created.
+    pub(super) fn edges(&self, created_at: Timestamp) -> impl Iterator<Item = Edge<'_>> {
+        let of_template = (self.first_edge..).map(EdgeId).zip(&self.learned.edges);
+        let of_template = of_template.map(move |(id, (parent, child))| Edge {
+            id,
+            parent: *parent,
+            child: *child,
+            name: WorkflowStepEdgeRow::PROVIDES,
+            at: created_at,
+        });
+        of_template.chain(self.grown.iter().flat_map(|grown| grown.edges.iter().map(Added::told)))
+    }
+
     pub(super) fn handler(&self, place: usize) -> &HandlerName {
         let template = self.learned.bound.steps().get(place);
         template.map_or_else(|| &self.spawned(place).binding.handler, |step| &step.handler_class)
@@ -183,28 +267,40 @@ impl Graph {
     }
 
     /// Adds a step after all others, as yet without edges. The first one copies the graph.
-    pub(super) fn add(&mut self, id: StepId, step: &SpawnedStep, by: SpawnedBy) -> usize {
-        let bound = &self.learned.bound;
-        let grown = self.grown.get_or_insert_with(|| {
-            let (parents, children) = (copied(bound.parents()), copied(bound.children()));
-            Box::new(Grown { parents, children, spawned: vec![], names: HashMap::new() })
-        });
+    pub(super) fn add(&mut self, pen: &mut Pen<'_>, step: &SpawnedStep, by: SpawnedBy) -> usize {
+        let grown = self.grow();
         let place = grown.parents.len();
         let config = payload::normalised(&step.config);
         let binding = Binding { handler: step.handler.clone(), config, spawned_by: Some(by) };
-        grown.spawned.push(Spawned { id, name: step.name.clone(), binding });
+        grown.spawned.push(Spawned {
+            id: pen.step(),
+            name: step.name.clone(),
+            named_step: pen.catalogue.spawned_step(&step.name, pen.now),
+            binding,
+            created_at: pen.now,
+        });
         grown.names.insert(step.name.clone(), place);
         grown.parents.push(vec![]);
         grown.children.push(vec![]);
         place
     }
 
-    /// Adds an edge; one of the two has to be the step that was added last, so that both lists go on ascending when
-    /// the parents of that step are named in ascending order.
-    pub(super) fn link(&mut self, parent: usize, child: usize) {
-        let grown = self.grown.as_mut().expect("a step was added before it is linked");
-        grown.parents[child].push(parent);
-        grown.children[parent].push(child);
+    /// Adds an edge that is not there. The first one copies the graph.
+    pub(super) fn link(&mut self, edge: Edge<'_>) {
+        let grown = self.grow();
+        insert(&mut grown.parents[edge.child], edge.parent);
+        insert(&mut grown.children[edge.parent], edge.child);
+        let Edge { id, parent, child, name, at } = edge;
+        grown.edges.push(Added { id, parent, child, name: name.into(), at });
+    }
+
+    /// The graph of its own.
+    fn grow(&mut self) -> &mut Grown {
+        let bound = &self.learned.bound;
+        self.grown.get_or_insert_with(|| {
+            let (parents, children) = (copied(bound.parents()), copied(bound.children()));
+            Box::new(Grown { parents, children, edges: vec![], spawned: vec![], names: HashMap::new() })
+        })
     }
 
     /// Whether two tasks share one graph: as long as nothing was spawned in either.
@@ -212,6 +308,12 @@ impl Graph {
     pub(super) fn is_shared_with(&self, other: &Self) -> bool {
         self.grown.is_none() && other.grown.is_none() && Arc::ptr_eq(&self.learned, &other.learned)
     }
+}
+
+/// Keeps the list ascending. Mostly the step was added last, and so stands last.
+fn insert(list: &mut Vec<usize>, place: usize) {
+    let before = list.partition_point(|other| *other < place);
+    list.insert(before, place);
 }
 
 fn copied(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {

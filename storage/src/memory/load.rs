@@ -10,6 +10,10 @@ use super::store::Store;
 use super::task::Task;
 
 /// What a step has yielded that has not yielded anything.
+pub(super) fn nothing() -> Arc<Value> {
+    Arc::clone(&NOTHING)
+}
+
 static NOTHING: LazyLock<Arc<Value>> = LazyLock::new(|| Arc::new(json!({})));
 
 impl Store {
@@ -69,7 +73,7 @@ impl Task {
             last_attempted_at: step.last_attempted_at,
             backoff_request_seconds: step.backoff_request_seconds,
             inputs: Arc::clone(self.inputs.get(&place).unwrap_or(&self.request.context)),
-            results: Arc::clone(step.results.as_ref().unwrap_or(&NOTHING)),
+            results: step.results.as_ref().map_or_else(nothing, Arc::clone),
             parents: graph.parents(place).iter().map(|parent| graph.id(*parent)).collect(),
             history,
         }

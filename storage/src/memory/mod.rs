@@ -14,6 +14,7 @@
 //! Tasks that are wanted, or that have a limit, are judged in full, and so may cost their size.
 
 mod advance;
+mod catalogue;
 mod claim;
 mod create;
 mod graph;
@@ -21,6 +22,7 @@ mod intervene;
 mod load;
 mod notes;
 mod record;
+mod records;
 mod rescue;
 mod rows;
 mod settle;
@@ -37,6 +39,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tasker_engine::payload::Limits;
+use tasker_engine::records::Records;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
     Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
@@ -93,8 +96,8 @@ impl std::fmt::Debug for MemoryStorage {
 }
 
 impl Storage for MemoryStorage {
-    async fn learn(&self, definitions: &[Arc<BoundTemplate>], _now: Timestamp) -> Result<(), StorageError> {
-        self.store().learn(definitions)
+    async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
+        self.store().learn(definitions, now)
     }
 
     async fn create(&self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<Creation>, StorageError> {
@@ -132,5 +135,9 @@ impl Storage for MemoryStorage {
 
     async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
         Ok(self.store().load(tasks, detail))
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Row<S> {
     pub(super) at: Timestamp,
     pub(super) from: S,
     pub(super) to: S,
-    sort_key: i32,
+    pub(super) sort_key: i32,
     pub(super) note: Note,
 }
 
@@ -122,6 +122,23 @@ impl Trail {
         let row = Row { id, at, from, to, sort_key: sort_key + 10, note };
         self.steps.push(StepRow { row, step, previous });
         place
+    }
+
+    /// The rows of the task, in order.
+    pub(super) fn task_rows(&self) -> &[Row<TaskState>] {
+        &self.task
+    }
+
+    /// The rows of all steps in the order in which they were written, each with the place of its step, and the moment of
+    /// the next row of that step.
+    pub(super) fn step_rows(&self) -> impl Iterator<Item = (usize, &Row<StepState>, Option<Timestamp>)> {
+        let mut ended = vec![None; self.steps.len()];
+        for StepRow { row, previous, .. } in &self.steps {
+            if let Some(place) = previous {
+                ended[place.index()] = Some(row.at);
+            }
+        }
+        self.steps.iter().zip(ended).map(|(each, ended)| (each.step as usize, &each.row, ended))
     }
 
     /// The history of the task, rendered.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tasker_engine::records::WorkflowStepEdgeRow;
 use tasker_engine::{SpawnedBy, SpawnedStep, StepName};
 
 use super::graph::as_number;
@@ -50,21 +51,24 @@ impl Task {
     /// Adds steps that were checked. A name that the task has already adds nothing.
     pub(super) fn spawn(&mut self, pen: &mut Pen<'_>, by: usize, spawned: &[SpawnedStep]) {
         let mut earlier = HashMap::new();
+        for step in spawned {
+            pen.catalogue.spawned_step(&step.name, pen.now);
+        }
         for (index, step) in spawned.iter().enumerate() {
             if self.graph.named(&step.name).is_some() {
                 continue;
             }
             let by_step =
                 SpawnedBy { step: self.graph.id(by), index: u32::try_from(index).unwrap_or(u32::MAX) };
-            let place = self.graph.add(pen.step(), step, by_step);
+            let place = self.graph.add(pen, step, by_step);
             self.add(Step::new(step.retry_limit, step.retryable, 0));
             let after = step.after.iter().map(|parent| earlier[parent]);
             for parent in after.chain([by]).collect::<BTreeSet<usize>>() {
-                self.link(parent, place);
+                self.link(pen, parent, place, WorkflowStepEdgeRow::PROVIDES);
             }
             let before = step.before.iter().filter_map(|child| self.graph.named(child));
             for child in before.collect::<BTreeSet<usize>>() {
-                self.link(place, child);
+                self.link(pen, place, child, WorkflowStepEdgeRow::PROVIDES);
             }
             earlier.insert(&step.name, place);
             pen.freed.push(place);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tasker_engine::payload::Limits;
 use tasker_engine::{BoundTemplate, DefinitionHash, StorageError, TaskId, Timestamp, WorkerId};
 
+use super::catalogue::Catalogue;
 use super::graph::Learned;
 use super::task::{Ids, Pen, Task};
 use super::wakes::Sets;
@@ -19,6 +20,7 @@ pub(super) struct Store {
     #[expect(clippy::vec_box, reason = "a list that grows under the lock moves pointers, not tasks")]
     tasks: Vec<Box<Task>>,
     pub(super) ids: Ids,
+    pub(super) catalogue: Catalogue,
     pub(super) sets: Sets,
     /// When each worker beat last.
     pub(super) workers: HashMap<WorkerId, Timestamp>,
@@ -31,12 +33,25 @@ impl Store {
         Self { limits, ..Self::default() }
     }
 
-    pub(super) fn learn(&mut self, definitions: &[Arc<BoundTemplate>]) -> Result<(), StorageError> {
+    pub(super) fn learn(
+        &mut self,
+        definitions: &[Arc<BoundTemplate>],
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
         let fresh = definitions.iter().filter(|bound| !self.definitions.contains_key(bound.hash()));
-        let fresh: Vec<_> = fresh.map(|bound| Learned::new(bound, &self.limits)).collect::<Result<_, _>>()?;
+        let mut fresh: Vec<_> =
+            fresh.map(|bound| Learned::new(bound, &self.limits)).collect::<Result<_, _>>()?;
+        for learned in &mut fresh {
+            learned.enter(&mut self.catalogue, now);
+        }
         self.definitions
             .extend(fresh.into_iter().map(|learned| (learned.bound().hash().clone(), learned.into())));
         Ok(())
+    }
+
+    /// Every task, ascending.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().map(|task| &**task)
     }
 
     pub(super) fn find(&self, task: TaskId) -> Option<&Task> {
@@ -64,7 +79,8 @@ impl Store {
         let task = self.tasks.get_mut(place(task)?)?;
         let before = task.standing();
         self.freed.clear();
-        let answer = work(task, &mut Pen { ids: &mut self.ids, now, freed: &mut self.freed });
+        let mut pen = Pen { ids: &mut self.ids, catalogue: &mut self.catalogue, now, freed: &mut self.freed };
+        let answer = work(task, &mut pen);
         self.sets.follow(task.id, before, task.standing());
         Some(answer)
     }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tasker_engine::decide::{StepFacts, Tally};
+use tasker_engine::records::EdgeId;
 use tasker_engine::{
     PhaseMark, StepId, StepState, TaskId, TaskRequest, TaskState, Timestamp, Token, TransitionId, WorkerId,
 };
 
-use super::graph::Graph;
+use super::catalogue::Catalogue;
+use super::graph::{Edge, Graph};
 use super::notes::Note;
 use super::rows::{NewRow, Row, Trail};
 use super::step::Step;
@@ -38,6 +40,7 @@ pub(super) struct Task {
 /// Draws ids for one call, and knows its time.
 pub(super) struct Pen<'a> {
     pub(super) ids: &'a mut Ids,
+    pub(super) catalogue: &'a mut Catalogue,
     pub(super) now: Timestamp,
     /// Steps of the task at hand whose last unsatisfied parent was satisfied in the course of the call, or that were
     /// added; they may have more to wait for since.
@@ -49,6 +52,7 @@ pub(super) struct Pen<'a> {
 pub(super) struct Ids {
     pub(super) task: i64,
     pub(super) step: i64,
+    pub(super) edge: i64,
     pub(super) row: i64,
 }
 
@@ -56,6 +60,11 @@ impl Pen<'_> {
     fn row(&mut self) -> TransitionId {
         self.ids.row += 1;
         TransitionId(self.ids.row)
+    }
+
+    fn edge(&mut self) -> EdgeId {
+        self.ids.edge += 1;
+        EdgeId(self.ids.edge)
     }
 
     pub(super) fn step(&mut self) -> StepId {
@@ -171,19 +180,21 @@ impl Task {
         }
     }
 
-    /// Adds an edge to or from the step that was added last.
-    pub(super) fn link(&mut self, parent: usize, child: usize) {
+    /// Adds an edge.
+    pub(super) fn link(&mut self, pen: &mut Pen<'_>, parent: usize, child: usize, name: &str) -> EdgeId {
         looked();
         if self.graph.children(parent).is_empty() {
             self.tally.leaves -= 1;
         }
-        self.graph.link(parent, child);
+        let id = pen.edge();
+        self.graph.link(Edge { id, parent, child, name, at: pen.now });
         if !self.steps[parent].state.is_satisfied() {
             let step = &mut self.steps[child];
             step.count_out_of(&mut self.tally);
             step.waits_for += 1;
             step.count_into(&mut self.tally);
         }
+        id
     }
 
     /// Adds a step, as yet without edges.

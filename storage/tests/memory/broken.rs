@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use tasker_engine::records::Records;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, Intervened, Intervention, NewTask, NotMoved,
     OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Room, StepId, Storage, StorageError,
@@ -266,5 +267,9 @@ impl Storage for Broken {
         let steps = loaded.iter().flat_map(|task| &task.steps);
         self.count("spawned", steps.filter(|step| step.binding.spawned_by.is_some()).count());
         Ok(loaded)
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        self.inner.records()
     }
 }

@@ -50,7 +50,7 @@ fn start(storage: &MemoryStorage, template: Template, many: usize) -> Vec<(TaskI
     let limits = GraphLimits { steps: 100_000, edges: 1_000_000 };
     let bound = Arc::new(BoundTemplate::new(template, limits).expect("the test's own workflow is sound"));
     let mut store = storage.store();
-    store.learn(&[Arc::clone(&bound)]).expect("it has no configuration");
+    store.learn(&[Arc::clone(&bound)], at(0)).expect("it has no configuration");
     let taken = store.identities.len();
     let tasks = (0..many).map(|number| request(&bound, format!("task {}", taken + number))).collect();
     let created = store.create(tasks, at(0)).expect("it was learned");

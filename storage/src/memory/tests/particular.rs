@@ -127,12 +127,12 @@ fn configurations_are_checked_and_normalised_when_they_are_learned() {
         template.step_templates[0].handler_config = config;
         Arc::new(BoundTemplate::new(template, GraphLimits::default()).expect("a sound workflow"))
     };
-    let refused = storage.store().learn(&[bound(json!({ "good": 1 })), bound(json!("\0"))]);
+    let refused = storage.store().learn(&[bound(json!({ "good": 1 })), bound(json!("\0"))], at(0));
     assert!(matches!(refused, Err(StorageError::Payload { field: "handler_config", .. })));
     assert!(storage.store().definitions.is_empty(), "all of them, or none");
 
     let float = bound(json!({ "big": 1e17 }));
-    storage.store().learn(&[Arc::clone(&float)]).expect("it can be stored");
+    storage.store().learn(&[Arc::clone(&float)], at(0)).expect("it can be stored");
     storage.store().create(vec![request(&float, "float".into())], at(0)).expect("it was learned");
     let record = storage.store().load(&[TaskId(1)], Detail::Graph).remove(0);
     assert_eq!(*record.steps[0].binding.config, json!({ "big": 100_000_000_000_000_000_u64 }));
