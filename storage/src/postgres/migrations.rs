@@ -65,6 +65,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations! {
     15 "0015_name_as_the_reference_does" ReferenceFunctions
     20 "0020_add_taking_over"
     30 "0030_hand_out_wakes"
+    40 "0040_add_records"
 };
 
 #[cfg(test)]

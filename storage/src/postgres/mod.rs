@@ -17,6 +17,7 @@ mod migrate;
 mod migrations;
 mod operate;
 mod queue;
+mod records;
 mod storage;
 mod take_over;
 mod values;

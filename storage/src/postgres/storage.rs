@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgPool;
 use tasker_engine::payload::Limits;
+use tasker_engine::records::Records;
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
     Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
@@ -139,5 +140,9 @@ impl Storage for PostgresStorage {
 
     async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
         self.load_tasks(tasks, detail).await
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
     }
 }

@@ -1,0 +1,1 @@
+DROP FUNCTION tasker_version(text);
