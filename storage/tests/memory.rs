@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::env;
 
 use tasker_engine::TaskId;
-use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing};
+use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing, records};
 use tasker_storage::memory::MemoryStorage;
 
 #[path = "memory/broken.rs"]
@@ -138,3 +138,10 @@ const KINDS: [&str; 20] = [
     "stale",
     "swept",
 ];
+
+#[test]
+fn records_of_memory_agree_with_themselves() {
+    if let Err(disagreement) = records::agreement(|| Memory, || Memory, 10, seed()) {
+        panic!("{disagreement}");
+    }
+}

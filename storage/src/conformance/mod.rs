@@ -63,6 +63,7 @@ pub mod payload;
 pub mod queue;
 pub mod races;
 pub mod record;
+pub mod records;
 pub mod replay;
 pub mod rescue;
 pub mod retries;

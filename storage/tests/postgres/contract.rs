@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use sqlx::postgres::PgPoolOptions;
 use tasker_engine::TaskId;
-use tasker_storage::conformance::{Harness, agreement};
+use tasker_storage::conformance::{Harness, agreement, records};
 use tasker_storage::memory::MemoryStorage;
 use tasker_storage::postgres::PostgresStorage;
 use tasker_storage::postgres::cluster::TestDatabase;
@@ -68,6 +68,13 @@ pub(crate) fn cases() -> u32 {
 #[test]
 fn memory_and_postgres_agree() {
     if let Err(disagreement) = agreement(|| Memory, Postgres::default, cases(), 40, seed()) {
+        panic!("{disagreement}");
+    }
+}
+
+#[test]
+fn records_of_memory_and_postgres_agree() {
+    if let Err(disagreement) = records::agreement(|| Memory, Postgres::default, cases(), seed()) {
         panic!("{disagreement}");
     }
 }

@@ -1,0 +1,164 @@
+//! Tasks of all kinds, the same on every backend: drawn from a seed, and from nothing that differs between them.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tasker_engine::{
+    Claim, Creation, NewTask, Outcome, OutcomeKind, Progress, RetryAdvice, StepCommand, Storage as _,
+    TaskCommand, TaskId, Version,
+};
+
+use super::super::fixture::{
+    AdvanceCall, Graph, Started, act_on_step, act_on_task, at, completed, ended, failed, graph, spawned,
+};
+use super::super::{Harness, Scene};
+
+/// Everything happens within so many seconds.
+pub const SECONDS: u64 = 60;
+/// Namespaces that may be asked for; the last is nobody's.
+pub const NAMESPACES: [&str; 4] = ["default", "shop", "ops", "nowhere"];
+/// Names of workflows that may be asked for.
+pub const NAMES: [&str; 4] = ["checkout", "import", "empty", "nothing"];
+/// Versions that may be asked for.
+pub const VERSIONS: [&str; 4] = ["1.0.0", "9.0.0", "10.0.0", "0.1"];
+/// Names of steps that may be asked for.
+pub const STEPS: [&str; 6] = ["a", "b", "join", "extra", "nobody", "left"];
+/// Systems that may be asked for.
+pub const SYSTEMS: [&str; 4] = ["bank", "warehouse", "unknown", "nowhere"];
+/// Kinds of annotations that may be asked for.
+pub const ANNOTATION_TYPES: [&str; 4] = ["note", " note ", "flag", "nothing"];
+/// Remote ids that may be asked for.
+pub const REMOTE_IDS: [&str; 4] = ["1", "2", "x", "nobody"];
+
+/// Draws from a seed and words: the same for the same.
+#[derive(Clone, Copy)]
+struct Chance(u64);
+
+impl Chance {
+    fn of(self, below: u64, what: impl std::hash::Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.0, what).hash(&mut hasher);
+        hasher.finish() % below
+    }
+}
+
+fn workflows() -> [Graph; 6] {
+    let checkout = || {
+        let graph = graph("a -> left -> join, a -> right -> join, a -> third, b -> join").skippable("b");
+        graph.with("a", |step| step.dependent_system = Some("bank".into())).named("checkout")
+    };
+    let in_shop = |graph: Graph, version| {
+        graph.edit(|template| {
+            template.namespace_name = "shop".into();
+            template.version = version;
+        })
+    };
+    let import = graph("fetch -> a -> b -> join, fetch -> c -> join").limit("b", 1).named("import");
+    let import = import.edit(|template| template.default_dependent_system = Some("warehouse".into()));
+    [
+        in_shop(checkout(), Version(1, 0, 0)),
+        in_shop(checkout().one_at_a_time(), Version(9, 0, 0)),
+        in_shop(checkout().with("more", |step| step.skippable = true), Version(10, 0, 0)),
+        import.clone().edit(|template| template.namespace_name = "default".into()),
+        import.edit(|template| template.namespace_name = "ops".into()),
+        graph("").named("empty"),
+    ]
+}
+
+/// Fills a fresh storage.
+///
+/// # Panics
+/// When it fails.
+pub async fn fill<H: Harness>(scene: &Scene<H>, seed: u64) {
+    let chance = Chance(seed);
+    let tasks = create(scene, chance).await;
+    for second in (2..SECONDS).step_by(2) {
+        let open: Vec<_> = tasks.iter().filter(|task| chance.of(4, (task.id.0, second)) == 0).collect();
+        wave(scene, chance, &open, second).await;
+        if let Some(task) = tasks.get(usize::try_from(chance.of(200, second)).expect("small")) {
+            act(scene, chance, task, second).await;
+        }
+    }
+}
+
+async fn create<H: Harness>(scene: &Scene<H>, chance: Chance) -> Vec<Started> {
+    let mut tasks = vec![];
+    for (kind, workflow) in workflows().into_iter().enumerate() {
+        let definition = scene.learn(&workflow).await;
+        for number in 0..12u64 {
+            let base = scene.request(&definition);
+            let skips = chance.of(4, ("bypass", kind, number)) == 0;
+            let bypassed = definition.steps().iter().filter(|step| step.skippable && skips);
+            let mut request = base.request.clone();
+            request.bypass_steps = bypassed.map(|step| step.name.clone()).collect();
+            request.initiator = ["ada", "Bob", "ö"][usize::try_from(number).expect("small") % 3].into();
+            request.requested_at = at(chance.of(SECONDS, ("requested", kind, number)));
+            let now = at(chance.of(SECONDS / 3, ("created", kind, number)));
+            let task = NewTask { request, ..base };
+            let created = scene.storage().create(vec![task], now).await.expect("created").remove(0);
+            let Creation::Created { task, steps, .. } = created else { panic!("{created:?}") };
+            let names = definition.steps().iter().map(|step| step.name.clone());
+            let steps = names.zip(steps).collect();
+            tasks.push(Started { id: task, steps, definition: Arc::clone(&definition) });
+        }
+    }
+    tasks
+}
+
+/// Some tasks are looked at, and most of what they claim ends at once.
+async fn wave<H: Harness>(scene: &Scene<H>, chance: Chance, tasks: &[&Started], second: u64) {
+    let mut call = AdvanceCall::default().at(second);
+    for task in tasks {
+        call = call.and_wanting(task.id);
+    }
+    let progress = scene.advance(call).await;
+    let mut call = AdvanceCall::default().at(second + 1).room(0);
+    for Progress { task, claims, .. } in &progress {
+        for (place, claim) in claims.iter().enumerate() {
+            if let Some(outcome) =
+                outcome(chance, *task, claim, (task.0, place, claim.attempt, second), second)
+            {
+                call = call.and_bringing(outcome);
+            }
+        }
+    }
+    scene.advance(call).await;
+}
+
+fn outcome(
+    chance: Chance,
+    task: TaskId,
+    claim: &Claim,
+    which: (i64, usize, u32, u64),
+    second: u64,
+) -> Option<Outcome> {
+    Some(match chance.of(12, which) {
+        0..=5 => completed(task, claim, json!({ "by": which.2 })),
+        6 => {
+            let outcome = completed(task, claim, json!("spawned"));
+            Outcome { spawned: vec![spawned("extra", &[], &[]), spawned("more", &["extra"], &[])], ..outcome }
+        }
+        7 => failed(task, claim, RetryAdvice::Default),
+        8 => failed(task, claim, RetryAdvice::After(Duration::from_millis(2500))),
+        9 => failed(task, claim, RetryAdvice::Never),
+        10 => ended(task, claim, OutcomeKind::Snooze { until: at(second + 3) }),
+        _ => return None,
+    })
+}
+
+async fn act<H: Harness>(scene: &Scene<H>, chance: Chance, task: &Started, second: u64) {
+    let step = task.steps.get(usize::try_from(chance.of(5, ("step", second))).expect("small"));
+    let mut act = match (chance.of(7, ("act", second)), step) {
+        (0, _) => act_on_task(task.id, TaskCommand::Pause),
+        (1, _) => act_on_task(task.id, TaskCommand::Cancel { force: false }),
+        (2, Some((_, step))) => act_on_step(task.id, *step, StepCommand::Cancel),
+        (3, Some((_, step))) => act_on_step(task.id, *step, StepCommand::Resolve { results: None }),
+        (4, Some((_, step))) => act_on_step(task.id, *step, StepCommand::Reset),
+        (5, _) => act_on_task(task.id, TaskCommand::Retry),
+        _ => act_on_task(task.id, TaskCommand::Resolve),
+    };
+    act.now = at(second);
+    scene.intervene(act).await;
+}
