@@ -2,6 +2,7 @@
 //! state the contract brings them to, on both storages, and for rows that nobody's program writes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -19,7 +20,7 @@ use tasker_engine::{
 };
 use tasker_storage::conformance::fixture::at;
 use tasker_storage::conformance::same::operations;
-use tasker_storage::conformance::{Scene, same_answers};
+use tasker_storage::conformance::{Harness as _, Scene, same_answers};
 use tokio::runtime::Builder;
 
 use crate::contract::{Memory, Postgres, cases, seed};
@@ -146,12 +147,14 @@ fn the_functions_agree_with_the_engine_on_whatever_the_contract_makes() {
     let seed = seed();
     let result = runner(cases().div_ceil(2), seed).run(&operations(20), |operations| {
         runtime.block_on(async {
-            let (memory, postgres) = (Scene::new(Memory).await, Scene::new(Postgres::default()).await);
+            let harness = Arc::new(Postgres::default());
+            let storage = Arc::new(harness.storage().await);
+            let pool = storage.pool().clone();
+            let (memory, postgres) = (Scene::new(Memory).await, Scene::around(storage, harness));
             let played = same_answers(&memory, &postgres, &operations).await;
             played.map_err(|difference| TestCaseError::fail(difference.to_string()))?;
-            let pool = postgres.storage().pool();
             let ids: Vec<i64> = sqlx::query_scalar("SELECT task_id FROM tasker_tasks ORDER BY task_id")
-                .fetch_all(pool)
+                .fetch_all(&pool)
                 .await
                 .expect("ids");
             let ids: Vec<_> = ids.into_iter().map(TaskId).collect();
@@ -164,7 +167,7 @@ fn the_functions_agree_with_the_engine_on_whatever_the_contract_makes() {
             }
             let in_postgres = postgres.storage().load(&ids, Detail::Graph).await.expect("load");
             for tasks in [&in_memory, &in_postgres] {
-                compare(pool, &ids, tasks).await?;
+                compare(&pool, &ids, tasks).await?;
                 for task in tasks {
                     compare_phases(task, at(0))?;
                     compare_phases(task, at(2000))?;

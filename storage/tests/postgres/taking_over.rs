@@ -305,7 +305,7 @@ async fn an_engine_finishes_what_rails_began() {
         clock: Arc::new(clock),
         events: Arc::new(NoEvents),
     };
-    let engine = Engine::new(parts, Settings::default());
+    let engine = Engine::new(parts, Settings::default()).unwrap();
     engine.learn(&definition).await.unwrap();
     for task in taken.tasks {
         let report = engine.task(task).finished().await.unwrap();

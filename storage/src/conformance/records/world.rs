@@ -10,10 +10,10 @@ use tasker_engine::{
     TaskCommand, TaskId, Version,
 };
 
+use super::super::Scene;
 use super::super::fixture::{
     AdvanceCall, Graph, Started, act_on_step, act_on_task, at, completed, ended, failed, graph, spawned,
 };
-use super::super::{Harness, Scene};
 
 /// Everything happens within so many seconds.
 pub const SECONDS: u64 = 60;
@@ -71,7 +71,7 @@ fn workflows() -> [Graph; 6] {
 ///
 /// # Panics
 /// When it fails.
-pub async fn fill<H: Harness>(scene: &Scene<H>, seed: u64) {
+pub async fn fill(scene: &Scene, seed: u64) {
     let chance = Chance(seed);
     let tasks = create(scene, chance).await;
     for second in (2..SECONDS).step_by(2) {
@@ -83,7 +83,7 @@ pub async fn fill<H: Harness>(scene: &Scene<H>, seed: u64) {
     }
 }
 
-async fn create<H: Harness>(scene: &Scene<H>, chance: Chance) -> Vec<Started> {
+async fn create(scene: &Scene, chance: Chance) -> Vec<Started> {
     let mut tasks = vec![];
     for (kind, workflow) in workflows().into_iter().enumerate() {
         let definition = scene.learn(&workflow).await;
@@ -108,7 +108,7 @@ async fn create<H: Harness>(scene: &Scene<H>, chance: Chance) -> Vec<Started> {
 }
 
 /// Some tasks are looked at, and most of what they claim ends at once.
-async fn wave<H: Harness>(scene: &Scene<H>, chance: Chance, tasks: &[&Started], second: u64) {
+async fn wave(scene: &Scene, chance: Chance, tasks: &[&Started], second: u64) {
     let mut call = AdvanceCall::default().at(second);
     for task in tasks {
         call = call.and_wanting(task.id);
@@ -148,7 +148,7 @@ fn outcome(
     })
 }
 
-async fn act<H: Harness>(scene: &Scene<H>, chance: Chance, task: &Started, second: u64) {
+async fn act(scene: &Scene, chance: Chance, task: &Started, second: u64) {
     let step = task.steps.get(usize::try_from(chance.of(5, ("step", second))).expect("small"));
     let mut act = match (chance.of(7, ("act", second)), step) {
         (0, _) => act_on_task(task.id, TaskCommand::Pause),
