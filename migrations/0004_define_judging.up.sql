@@ -10,12 +10,14 @@ $$;
 
 -- A moment as the audit trail writes it. Of a text that is none, or beyond the years that are written with four digits,
 -- NULL: one odd row must not fail the call for all tasks. So the pattern lets no day pass that the calendar has not.
+-- Without a backslash, which some sessions read otherwise.
 CREATE FUNCTION tasker_moment(p_text text) RETURNS timestamp
 LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN p_text ~ concat(
         '^(?!0000|.{5}(02-3|0[469]-31|11-31))',
-        '(?=.{5}(?!02-29)|\d\d(0[48]|[2468][048]|[13579][26])-|([02468][048]|[13579][26])00-)',
-        '\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$')
+        '(?=.{5}(?!02-29)|[0-9][0-9](0[48]|[2468][048]|[13579][26])-|([02468][048]|[13579][26])00-)',
+        '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])',
+        'T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?Z$')
     THEN p_text::timestamp END
 $$;
 
