@@ -6,7 +6,10 @@
 //! ```text
 //! cargo run --release --example checkout
 //! cargo run --release --example checkout -- --order W-40118
+//! cargo run --release --features postgres --example checkout -- --database URL --enqueue-only --count 10000
 //! ```
+//!
+//! What the last of them leaves in the database is run by any number of processes of the example `worker`.
 
 mod chance;
 #[path = "../common/mod.rs"]
@@ -24,7 +27,9 @@ use std::fs;
 use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use chance::Chance;
 use clap::Parser;
 use common::{Failure, ended, print};
 use database::Database;
@@ -52,9 +57,25 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
+    /// Let the gateway and the courier always answer: then nothing but the orders decides what becomes of them
+    #[arg(long)]
+    reliable: bool,
+
     /// Keep the tasks in this PostgreSQL database, or in a temporary one; in memory otherwise
     #[arg(long, value_name = "URL|temporary")]
     database: Option<Database>,
+
+    /// Create the orders in the database, and leave it to workers to serve them
+    #[arg(long, requires = "database", conflicts_with_all = ["order", "diagram"])]
+    enqueue_only: bool,
+
+    /// So many orders: those of the file over and over, each time under other numbers
+    #[arg(long, value_name = "N", requires = "enqueue_only")]
+    count: Option<usize>,
+
+    /// Show what became of the orders in the database, whoever served them, and serve none
+    #[arg(long, requires = "database", conflicts_with_all = ["order", "diagram", "enqueue_only"])]
+    results: bool,
 
     /// Print the workflow as a Mermaid flow chart; with --order, what became of that order
     #[arg(long)]
@@ -83,7 +104,15 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             return Err(Failure::in_file(&file, &[format!("there is no order `{id}`")]));
         }
     }
-    let (served, took) = run::serve(&orders, arguments.seed, arguments.database).await?;
+    if arguments.enqueue_only {
+        let orders = orders::repeated(orders, arguments.count);
+        return print(&run::enqueue(&orders, arguments.database).await?);
+    }
+    let chance = Chance::new(arguments.seed).kind(arguments.reliable);
+    let (served, took) = match arguments.results {
+        true => (run::served(arguments.database).await?, Duration::ZERO),
+        false => run::serve(&orders, chance, arguments.database).await?,
+    };
     match &served[..] {
         [order] if arguments.diagram => print(&order.report.to_mermaid()),
         [order] if arguments.order.is_some() => print(&trail::trail(order)),

@@ -12,7 +12,7 @@ use tasker::payload::{Limits, check};
 const LIMITS: Limits = Limits { bytes: 64 << 10, depth: 8 };
 
 /// What a customer sent: the context of the workflow.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     pub(crate) id: String,
@@ -25,14 +25,14 @@ pub(crate) struct Order {
     pub(crate) gift_note: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Customer {
     pub(crate) name: String,
     pub(crate) email: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Address {
     pub(crate) town: String,
@@ -40,14 +40,14 @@ pub(crate) struct Address {
 }
 
 /// What a shop may know of a card.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Card {
     pub(crate) brand: String,
     pub(crate) last_digits: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Item {
     pub(crate) product: String,
@@ -90,6 +90,17 @@ pub(crate) fn parse(file: &[u8]) -> (Vec<Order>, Vec<Malformed>) {
         }
     }
     (orders, malformed)
+}
+
+/// So many of them: from the second round on each has another number.
+pub(crate) fn repeated(orders: Vec<Order>, count: Option<usize>) -> Vec<Order> {
+    let Some(count) = count else { return orders };
+    let rounds = (1..).flat_map(|round: usize| orders.iter().map(move |order| (round, order)));
+    let again = |(round, order): (usize, &Order)| match round {
+        1 => order.clone(),
+        _ => Order { id: format!("{}-{round}", order.id), ..order.clone() },
+    };
+    if orders.is_empty() { vec![] } else { rounds.take(count).map(again).collect() }
 }
 
 fn order(text: &[u8]) -> Result<Order, String> {
@@ -153,5 +164,17 @@ mod tests {
                 "line 11: expected value at column 1",
             ]
         );
+    }
+
+    #[test]
+    fn orders_over_and_over_have_numbers_of_their_own() {
+        let (orders, _) = parse((GOOD.to_owned() + "\n" + &GOOD.replace(r#""A""#, r#""B""#)).as_bytes());
+        let ids = |count| -> Vec<String> {
+            repeated(orders.clone(), count).into_iter().map(|order| order.id).collect()
+        };
+        assert_eq!(ids(None), ["A", "B"]);
+        assert_eq!(ids(Some(5)), ["A", "B", "A-2", "B-2", "A-3"]);
+        assert_eq!(ids(Some(1)), ["A"]);
+        assert!(repeated(vec![], Some(3)).is_empty());
     }
 }

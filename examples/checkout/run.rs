@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use tasker::Request;
 use tasker::prelude::*;
+use tasker::{Request, TaskId};
 use tokio::task::JoinSet;
 
 use crate::chance::Chance;
-use crate::common::{Failure, Progress};
+use crate::common::{Failure, Progress, lines};
 use crate::database::{Backend, Database};
 use crate::orders::Order;
 use crate::shop::{Catalogue, Courier, Gateway, Stock};
@@ -25,13 +25,12 @@ pub(crate) struct Served {
 /// Serves orders. Gives them in their order, and how long it took from the first call to the last result.
 pub(crate) async fn serve(
     orders: &[Order],
-    seed: u64,
+    chance: Chance,
     database: Option<Database>,
 ) -> Result<(Vec<Served>, Duration), Failure> {
     let progress = Progress::of_tasks(orders.len(), "serving orders");
     let backend = Backend::open(database, progress.clone()).await?;
-    let chance = Chance::new(seed);
-    let engine = backend.engine().state(Catalogue).state(Stock).state(Gateway(chance)).state(Courier(chance));
+    let engine = in_this_shop(backend.engine(), chance);
 
     let begun = Instant::now();
     let mut running = JoinSet::new();
@@ -53,6 +52,46 @@ pub(crate) async fn serve(
     let reports = served.into_iter().map(|(_, report)| report);
     let served = orders.iter().zip(reports).map(|(order, report)| Served { id: order.id.clone(), report });
     Ok((served.collect(), took))
+}
+
+/// An engine with all that the steps share.
+fn in_this_shop(engine: Engine, chance: Chance) -> Engine {
+    engine.state(Catalogue).state(Stock).state(Gateway(chance)).state(Courier(chance))
+}
+
+/// Creates orders, and drives none of them: that is left to workers. Says how many there are.
+pub(crate) async fn enqueue(orders: &[Order], database: Option<Database>) -> Result<String, Failure> {
+    let backend = Backend::open(database, Progress::of_tasks(orders.len(), "creating orders")).await?;
+    let engine = in_this_shop(backend.engine(), Chance::new(0));
+    let begun = Instant::now();
+    for batch in orders.chunks(BATCH) {
+        start(&engine, batch).await?;
+    }
+    let per_second = orders.len() as f64 / begun.elapsed().as_secs_f64();
+    Ok(lines([("enqueued", &orders.len()), ("orders_per_second", &(per_second.round() as u64))]))
+}
+
+/// So many numbers in a row may be unused, as those of tasks whose creation failed are.
+const GAP: usize = 1_000;
+
+/// What became of the orders in a database that holds nothing else.
+pub(crate) async fn served(database: Option<Database>) -> Result<Vec<Served>, Failure> {
+    let backend = Backend::open(database, Progress::of_tasks(0, "reading orders")).await?;
+    let engine = backend.engine();
+    let (mut served, mut unused) = (vec![], 0);
+    for number in 1.. {
+        match engine.task(TaskId(number)).of::<Checkout>().report().await {
+            Ok(report) => {
+                let id = report.record().request.context["id"].as_str().unwrap_or("?").to_owned();
+                served.push(Served { id, report });
+                unused = 0;
+            }
+            Err(EngineError::UnknownTask(_)) if unused < GAP => unused += 1,
+            Err(EngineError::UnknownTask(_)) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(served)
 }
 
 /// Starts many tasks in one call.

@@ -21,3 +21,5 @@ mod orders;
 mod published;
 mod tools;
 mod wfformat;
+#[cfg(all(feature = "postgres", unix))]
+mod worker;

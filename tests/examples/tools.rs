@@ -8,7 +8,12 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 use std::{env, fs};
 
-const EXAMPLES: [&str; 3] = ["build_order", "checkout", "wfformat"];
+/// `worker` cannot be built without databases.
+const EXAMPLES: &[&str] = if cfg!(feature = "postgres") {
+    &["build_order", "checkout", "wfformat", "worker"]
+} else {
+    &["build_order", "checkout", "wfformat"]
+};
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[derive(Debug)]
@@ -66,19 +71,19 @@ fn built() -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let programs = profile.join("examples");
-    let made = |example| {
+    let made = |example: &&str| {
         let program = programs.join(example).with_extension(env::consts::EXE_EXTENSION);
         fs::metadata(program).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
     };
     let sources = ["examples", "src", "engine/src", "macros/src", "storage/src"]
         .map(|source| newest(&Path::new(ROOT).join(source)));
     let has_postgres = cfg!(feature = "postgres");
-    let is_old = sources.into_iter().max() > EXAMPLES.into_iter().map(made).min();
+    let is_old = sources.into_iter().max() > EXAMPLES.iter().map(made).min();
     if is_old || (has_postgres && !knows_databases(&programs)) {
         let name = profile.file_name().unwrap().to_str().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--profile", if name == "debug" { "dev" } else { name }]);
-        cargo.args(EXAMPLES.map(|example| format!("--example={example}")));
+        cargo.args(EXAMPLES.iter().map(|example| format!("--example={example}")));
         cargo.args(has_postgres.then_some("--features=postgres"));
         let status =
             cargo.arg("--target-dir").arg(profile.parent().unwrap()).current_dir(ROOT).status().unwrap();
