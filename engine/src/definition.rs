@@ -1,20 +1,20 @@
 //! Definitions: templates whose handlers were found, configurations parsed and edges checked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::handler::{BoundInput, fits};
+use crate::hooks::NoHooks;
 use crate::template::full_name;
 use crate::{
     Arity, BoundTemplate, BuildError, BuildErrors, DynHandler, Entry, Fits, GraphLimits, HandlerName,
-    Handlers, InputKey, InputNeed, IntoHandler, Misfit, RetryPolicy, StepName, StepTemplate, TaskId,
-    TaskRequest, TaskState, Template, TypeKey, Version,
+    Handlers, Hooks, InputKey, InputNeed, IntoHandler, Misfit, RetryPolicy, StepName, StepTemplate, Template,
+    TypeKey, Version,
 };
 
 /// A workflow that can run: the one value in which every way of writing one ends.
@@ -124,75 +124,6 @@ impl Definition {
 impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Definition({}, {} steps)", self.full_name(), self.inner.steps.len())
-    }
-}
-
-/// Code of a workflow that is not a step.
-#[async_trait]
-pub trait Hooks: Send + Sync + 'static {
-    /// Called once for each new task, before anything is written; may change the inputs of steps.
-    ///
-    /// # Errors
-    /// Refuses the creation.
-    fn plan(&self, plan: &mut TaskPlan<'_>) -> Result<(), String> {
-        let _ = plan;
-        Ok(())
-    }
-
-    /// Whether [`settled`](Self::settled) does anything.
-    fn wants_settled(&self) -> bool {
-        true
-    }
-
-    /// Called once, after the commit that settled a task, by the engine that made it. The state stands whatever
-    /// happens here.
-    ///
-    /// # Errors
-    /// Logged.
-    async fn settled(&self, task: TaskId, state: TaskState) -> Result<(), String> {
-        let _ = (task, state);
-        Ok(())
-    }
-}
-
-struct NoHooks;
-impl Hooks for NoHooks {
-    fn wants_settled(&self) -> bool {
-        false
-    }
-}
-
-/// A task that is about to be written.
-pub struct TaskPlan<'a> {
-    template: &'a Template,
-    request: &'a TaskRequest,
-    pub(crate) inputs: BTreeMap<usize, Arc<Value>>,
-}
-
-impl<'a> TaskPlan<'a> {
-    pub(crate) const fn new(template: &'a Template, request: &'a TaskRequest) -> Self {
-        Self { template, request, inputs: BTreeMap::new() }
-    }
-
-    /// What was asked for.
-    pub const fn request(&self) -> &TaskRequest {
-        self.request
-    }
-
-    /// The steps.
-    pub fn steps(&self) -> &[StepTemplate] {
-        &self.template.step_templates
-    }
-
-    /// Gives a step other inputs than the context.
-    ///
-    /// # Errors
-    /// When there is no such step.
-    pub fn set_inputs(&mut self, step: &str, inputs: Value) -> Result<(), String> {
-        let place = self.steps().iter().position(|found| found.name == *step);
-        let place = place.ok_or_else(|| format!("`{step}` is not a step of this workflow"))?;
-        self.inputs.insert(place, Arc::new(inputs));
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::hooks::{HookCalls, Told};
 use crate::host::Wanting;
 use crate::inbox::{Inbox, Message};
 use crate::known::{KnownTask, KnownTasks};
@@ -18,8 +19,9 @@ use crate::run_loop::RunLoop;
 use crate::{
     Act, BuildErrors, Clock, Condition, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes,
     Enqueue, Erased, Event, EventName, EventSink, Handlers, Interest, Intervened, Intervention, Misfit,
-    NewTask, Parts, Queue, Report, Resources, SettingsErrors, StepId, StepName, Storage, StorageError, Task,
-    TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, Wake, Worker, WorkerId,
+    Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors, StepId, StepName,
+    StepState, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp,
+    TransitionId, Wake, Worker, WorkerId,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -99,6 +101,8 @@ pub(crate) struct Shared<T: EngineTypes> {
     pub(crate) events: T::Events,
     pub(crate) settings: Settings,
     pub(crate) inbox: Inbox,
+    /// What the hooks of tasks are still to be told.
+    pub(crate) hook_calls: HookCalls,
     /// How many more tasks the run loop could take from the queue. It says so when it has nothing else to do; whoever
     /// brings some sets it back to none.
     pub(crate) demand: Condition<usize>,
@@ -238,6 +242,7 @@ impl<T: EngineTypes> Engine<T> {
             events: parts.events,
             settings,
             inbox: Inbox::default(),
+            hook_calls: HookCalls::default(),
             demand: Condition::default(),
             known: Mutex::default(),
             definitions: RwLock::default(),
@@ -373,9 +378,12 @@ impl<T: EngineTypes> Engine<T> {
                     transition: None,
                     at: now,
                 });
-                if settled.is_none() {
-                    wakes.push(Wake { due: now, task, generation: 0 });
-                    self.shared.remember_created(task, definition, context, steps, inputs);
+                match settled {
+                    Some(state) => self.shared.tell_hooks(task, definition.hooks(), Told::Settled(state)),
+                    None => {
+                        wakes.push(Wake { due: now, task, generation: 0 });
+                        self.shared.remember_created(task, definition, context, steps, inputs);
+                    }
                 }
                 Ok(Task::new(self.clone(), task))
             }
@@ -451,10 +459,41 @@ impl<T: EngineTypes> Engine<T> {
             if self.shared.events.is_listening() {
                 self.shared.events.publish(&moved(task, steps, rows, now));
             }
+            self.tell_hooks_of_act(task, steps, rows, now).await;
             self.shared.inbox.post_if_alive(Message::Look(task), &*self.shared.clock);
             self.shared.tell(&[Wake { due: now, task, generation: 0 }]).await;
         }
         Ok(done)
+    }
+
+    /// Tells the hooks of a workflow that this engine has learned what an operator did.
+    async fn tell_hooks_of_act(
+        &self,
+        task: TaskId,
+        steps: &[(StepId, StepState, TransitionId)],
+        rows: &[(TaskState, TransitionId)],
+        at: Timestamp,
+    ) {
+        if !self.shared.has_hooks() {
+            return;
+        }
+        if !self.shared.known().has(task)
+            && let Err(error) = self.shared.learn_tasks(&[task]).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                task = task.0,
+                "hooks were not told of an act"
+            );
+        }
+        let Some(known) = self.shared.known().get(task) else { return };
+        let of_steps = steps.iter().map(|(step, state, by)| known.moved(task, *step, *state, *by, at));
+        let of_task = rows.iter().map(|(state, by)| Moved { task, to: MovedTo::Task(*state), by: *by, at });
+        let hooks = known.definition.hooks();
+        self.shared.tell_hooks(task, hooks, Told::Moved(of_steps.chain(of_task).collect()));
+        if let Some((state, _)) = rows.last().filter(|(state, _)| !state.is_open()) {
+            self.shared.tell_hooks(task, hooks, Told::Settled(*state));
+        }
     }
 
     /// A task as it stands, with its audit trail.
@@ -471,8 +510,8 @@ impl<T: EngineTypes> Engine<T> {
 
 fn moved(
     task: TaskId,
-    steps: &[(StepId, crate::StepState, crate::TransitionId)],
-    rows: &[(TaskState, crate::TransitionId)],
+    steps: &[(StepId, StepState, TransitionId)],
+    rows: &[(TaskState, TransitionId)],
     at: Timestamp,
 ) -> Vec<Event> {
     let steps = steps.iter().map(|(step, to, row)| Event {
@@ -612,6 +651,24 @@ impl<T: EngineTypes> Shared<T> {
 
     pub(crate) fn known(&self) -> MutexGuard<'_, KnownTasks> {
         self.known.lock().expect("nothing panics while it looks up a task")
+    }
+
+    /// Whether any workflow that this engine has learned wants to hear what becomes of its tasks.
+    fn has_hooks(&self) -> bool {
+        let definitions = self.definitions.read().expect("nothing panics while it learns");
+        definitions.values().any(|definition| {
+            let hooks = definition.hooks();
+            hooks.wants_moved() || hooks.wants_settled()
+        })
+    }
+
+    /// Tells the hooks of tasks that are known here which of their steps were taken from lost workers.
+    pub(crate) fn tell_hooks_of_rescue(self: &Arc<Self>, rescued: &[Rescued], at: Timestamp) {
+        for Rescued { task, step, by, .. } in rescued {
+            let Some(known) = self.known().get(*task) else { continue };
+            let moved = known.moved(*task, *step, StepState::Error, *by, at);
+            self.tell_hooks(*task, known.definition.hooks(), Told::Moved(vec![moved]));
+        }
     }
 
     fn note_unserved(&self, definition: &DefinitionHash) {

@@ -164,9 +164,10 @@ impl<T: EngineTypes> Engine<T> {
         let lost_before = now - shared.settings.worker_lost_after;
         let mut tended = Tended::default();
         loop {
-            let rescued = shared.storage.rescue(Rescue { lost_before, limit: PAGE, now }).await?.len();
-            tended.rescued += rescued;
-            if rescued < PAGE {
+            let rescued = shared.storage.rescue(Rescue { lost_before, limit: PAGE, now }).await?;
+            shared.tell_hooks_of_rescue(&rescued, now);
+            tended.rescued += rescued.len();
+            if rescued.len() < PAGE {
                 break;
             }
         }

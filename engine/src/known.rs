@@ -9,8 +9,8 @@ use crate::definition::BoundStep;
 use crate::handler::BoundInput;
 use crate::ids::IdMap;
 use crate::{
-    BuildError, Claim, Definition, Entry, Handlers, Parent, ParentResult, StepId, StepName, StepRecord,
-    TaskId, TaskRecord,
+    BuildError, Claim, Definition, Entry, Handlers, Moved, MovedTo, Parent, ParentResult, StepId, StepName,
+    StepRecord, StepState, TaskId, TaskRecord, Timestamp, TransitionId,
 };
 
 /// One task, as far as running its steps goes. Never the truth about states.
@@ -90,6 +90,19 @@ impl KnownTask {
         }
         let spawned = self.spawned.iter().find(|spawned| spawned.id == step)?;
         Some(Runnable { name: &spawned.name, bound: &spawned.bound, context: &self.context })
+    }
+
+    /// A move of one of its steps, with the step's name.
+    pub(crate) fn moved(
+        &self,
+        task: TaskId,
+        step: StepId,
+        state: StepState,
+        by: TransitionId,
+        at: Timestamp,
+    ) -> Moved {
+        let name = self.runnable(step).map(|step| step.name.clone());
+        Moved { task, to: MovedTo::Step { step, name, state }, by, at }
     }
 
     /// Whether everything that a claim names is known.

@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod face;
 mod handler;
+mod hooks;
 mod host;
 mod ids;
 mod inbox;
@@ -38,7 +39,7 @@ pub use clock::{Busy, Clock, DynClock, SimulatedClock, SystemClock};
 pub use condition::{Condition, Until};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use decide::ReferenceBackoff;
-pub use definition::{Definition, DefinitionBuilder, Hooks, TaskPlan};
+pub use definition::{Definition, DefinitionBuilder};
 pub use engine::{Engine, EngineError, Request, Settings};
 pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
@@ -53,6 +54,7 @@ pub use handler::{
     Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
     Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode, fits, handler_fn,
 };
+pub use hooks::{Hooks, Moved, MovedTo, TaskPlan};
 pub use host::{Handled, Tended};
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};

@@ -100,7 +100,9 @@ impl<T: EngineTypes> RunLoop<T> {
     async fn rescue(&self, now: Timestamp, lost_before: Timestamp) -> Result<usize, StorageError> {
         let mut rescued = 0;
         loop {
-            let page = self.shared.storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?.len();
+            let taken = self.shared.storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?;
+            self.shared.tell_hooks_of_rescue(&taken, now);
+            let page = taken.len();
             if page > 0 {
                 tracing::warn!(steps = page, "took steps from workers that stopped beating");
             }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Awaited, Batch, RunLoop};
+use crate::hooks::Told;
 use crate::ids::{IdMap, IdSet};
 use crate::inbox::Watched;
 use crate::known::KnownTask;
 use crate::{
-    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, Outcome, OutcomeKind, Progress,
-    Recording, Settled, StepId, TaskId, TaskState, Timestamp, Token, TransitionId, Wake, payload,
+    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, Moved, MovedTo, Outcome, OutcomeKind,
+    Progress, Recording, Settled, StepId, StepState, TaskId, TaskState, Timestamp, Token, TransitionId, Wake,
+    payload,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
@@ -58,6 +60,10 @@ impl<T: EngineTypes> RunLoop<T> {
         let claimed = !progress.claims.is_empty();
         self.elsewhere.retain(|(_, other)| *other != task);
         let known = self.shared.known().get(task);
+        if let Some(known) = known.as_ref().filter(|known| known.definition.hooks().wants_moved()) {
+            let moves = moves(batch, &progress, known, self.shared.clock.now());
+            self.shared.tell_hooks(task, known.definition.hooks(), Told::Moved(moves));
+        }
         // A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded.
         let repeated = progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded);
         for claim in progress.claims {
@@ -123,22 +129,37 @@ impl<T: EngineTypes> RunLoop<T> {
         if settled.by.is_some()
             && let Some(known) = known
         {
-            self.call_hook(task, settled.state, &known);
+            self.shared.tell_hooks(task, known.definition.hooks(), Told::Settled(settled.state));
         }
     }
+}
 
-    pub(super) fn call_hook(&self, task: TaskId, state: TaskState, known: &KnownTask) {
-        let hooks = Arc::clone(known.definition.hooks());
-        if !hooks.wants_settled() {
-            return;
-        }
-        let busy = self.shared.clock.busy();
-        tokio::spawn(async move {
-            if let Err(error) = hooks.settled(task, state).await {
-                tracing::error!(task = task.0, error, "the hook of a settled task failed; its state stands");
-            }
-            drop(busy);
-        });
+/// The moves of one task that one commit made: recorded, begun, claimed, settled.
+fn moves(batch: &Batch, progress: &Progress, known: &KnownTask, at: Timestamp) -> Vec<Moved> {
+    let task = progress.task;
+    let of_task = |state, by| Moved { task, to: MovedTo::Task(state), by, at };
+    let recorded = progress.recorded.iter().filter_map(|recorded| {
+        let outcome = batch.outcomes.iter().find(|outcome| outcome.token == recorded.token)?;
+        let (state, by) = match recorded.how {
+            Recording::Recorded(by) => (state_of(&outcome.kind), by),
+            Recording::NotRecordable(by, _) => (StepState::Error, by),
+            Recording::AlreadyRecorded | Recording::Stale => return None,
+        };
+        Some(known.moved(task, outcome.step, state, by, at))
+    });
+    let claimed = progress.claims.iter();
+    let claimed = claimed
+        .map(|claim| known.moved(task, claim.step, StepState::InProgress, TransitionId(claim.token.0), at));
+    let begun = progress.started.map(|by| of_task(TaskState::InProgress, by));
+    let settled = progress.settled.and_then(|settled| Some(of_task(settled.state, settled.by?)));
+    recorded.chain(begun).chain(claimed).chain(settled).collect()
+}
+
+const fn state_of(kind: &OutcomeKind) -> StepState {
+    match kind {
+        OutcomeKind::Completed(_) => StepState::Complete,
+        OutcomeKind::Failed { .. } => StepState::Error,
+        OutcomeKind::HandBack | OutcomeKind::Snooze { .. } => StepState::Pending,
     }
 }
 
