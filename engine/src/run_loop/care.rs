@@ -155,9 +155,13 @@ impl<T: EngineTypes> RunLoop<T> {
             Ok(Due { wakes, next }) => {
                 self.heard();
                 let full = wakes.len() == DUE_PAGE;
-                self.wanted.extend(wakes.into_iter().map(|wake| wake.task));
+                let tasks = wakes.into_iter().map(|wake| wake.task);
+                let ours: Vec<_> = tasks.filter(|task| !self.for_others.contains_key(task)).collect();
                 let poll = self.shared.settings.poll.map(|interval| now + interval);
-                self.ask_at = if full { Some(now) } else { next.into_iter().chain(poll).min() };
+                // A page of nothing but what others may take is no reason to ask at once.
+                let more = full && !ours.is_empty();
+                self.ask_at = if more { Some(now) } else { next.into_iter().chain(poll).min() };
+                self.wanted.extend(ours);
             }
             Err(error) => {
                 tracing::warn!(

@@ -29,6 +29,8 @@ const DUE_PAGE: usize = 200;
 const CARE_PAGE: usize = 500;
 /// In one of so many rounds of care it looks for tasks that were forgotten: no wake is lost but by a fault.
 const SWEEP_EVERY: u32 = 4;
+/// For so long a task that cannot be run here is left to others, beyond the time in which all of them look.
+const FOR_OTHERS: Duration = Duration::from_secs(1);
 /// The waits after a storage that is not available: the first, and the longest.
 const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
@@ -50,6 +52,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     timers: BTreeSet<(Timestamp, TaskId)>,
     /// Tasks that somebody here waits for and that run elsewhere: looked at now and then.
     elsewhere: BTreeSet<(Timestamp, TaskId)>,
+    /// Due tasks that nobody here has handlers for, left to others until then.
+    for_others: IdMap<TaskId, Timestamp>,
     /// Wakes of which others are to be told.
     left: Vec<Wake>,
     /// How many workers serve every task.
@@ -117,6 +121,7 @@ impl<T: EngineTypes> RunLoop<T> {
             received: IdMap::default(),
             timers: BTreeSet::new(),
             elsewhere: BTreeSet::new(),
+            for_others: IdMap::default(),
             left: vec![],
             serving: 0,
             ask_at: None,

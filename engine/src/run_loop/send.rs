@@ -1,6 +1,6 @@
 //! What goes to the storage: batches, repeated until they are answered.
 
-use super::{Batch, RunLoop, STORAGE_RETRY};
+use super::{Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
     StorageError, TaskId,
@@ -37,7 +37,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 for task in &unserved {
                     self.wanted.remove(task);
                 }
-                unserved
+                unserved.into_iter().filter(|task| self.nobody_takes(*task)).collect()
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not load tasks");
@@ -49,6 +49,22 @@ impl<T: EngineTypes> RunLoop<T> {
                 vec![]
             }
         }
+    }
+
+    /// Whether a task that cannot be run here is taken to be nobody's, and parked. A worker on a storage that others share
+    /// first gives them the time to look; whoever asked for this very task need not wait.
+    fn nobody_takes(&mut self, task: TaskId) -> bool {
+        let Some(poll) = self.shared.settings.poll.filter(|_| !self.waiting.contains_key(&task)) else {
+            return true;
+        };
+        let now = self.shared.clock.now();
+        let until = *self.for_others.entry(task).or_insert(now + poll + FOR_OTHERS);
+        if until <= now {
+            self.for_others.remove(&task);
+        } else {
+            self.timers.insert((until, task));
+        }
+        until <= now
     }
 
     /// As much as one call may hold. Outcomes of tasks that nobody wants any more claim nothing, so they go apart.

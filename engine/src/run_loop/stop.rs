@@ -21,6 +21,7 @@ impl<T: EngineTypes> RunLoop<T> {
             tokens.extend(own.map(|(token, _)| *token));
             let waiting = &self.waiting;
             self.wanted.retain(|task| waiting.contains_key(task));
+            self.for_others.clear();
             self.received.retain(|task, _| waiting.contains_key(task));
             self.timers.retain(|(_, task)| waiting.contains_key(task));
             tokens.extend(self.finished.iter().map(|finished| finished.outcome.token));
