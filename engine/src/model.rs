@@ -188,6 +188,12 @@ impl TaskRecord {
         self.current.state == TaskState::Pending && self.current.phase_mark() == Some(PhaseMark::Paused)
     }
 
+    /// Whether nothing of it is claimed or settled for the time being: it is paused, or a draft.
+    pub fn is_held(&self) -> bool {
+        self.current.state == TaskState::Pending
+            && matches!(self.current.phase_mark(), Some(PhaseMark::Paused | PhaseMark::Draft))
+    }
+
     /// The place of a step in [`steps`](Self::steps).
     pub fn position(&self, step: StepId) -> Option<usize> {
         self.steps.binary_search_by_key(&step, |record| record.id).ok()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::step_phase;
-use crate::{PhaseMark, StepPhase, TaskRecord, Timestamp};
+use crate::{StepPhase, TaskRecord, Timestamp};
 
 /// The words with which the reference says why a task is enqueued again, or stays pending. All are kept; those that we
 /// use say where.
@@ -90,8 +90,7 @@ impl Reenqueue {
 
     /// The moment at which to look at a task again that has no wake; `None` where only an operator can move it.
     pub fn without_wake(&self, task: &TaskRecord, now: Timestamp) -> Option<Again> {
-        let held = matches!(task.current.phase_mark(), Some(PhaseMark::Paused | PhaseMark::Draft));
-        if !task.current.state.is_open() || held {
+        if !task.current.state.is_open() || task.is_held() {
             return None;
         }
         let some = |phase: StepPhase| {

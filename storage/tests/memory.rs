@@ -30,6 +30,10 @@ impl Harness for Memory {
     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
         storage.lose_wake(task);
     }
+
+    async fn make_draft(&self, storage: &MemoryStorage, task: TaskId) {
+        storage.make_draft(task);
+    }
 }
 
 tasker_storage::storage_conformance!(memory, Memory);

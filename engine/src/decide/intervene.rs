@@ -129,8 +129,7 @@ fn plan_for_task(task: &TaskRecord, command: TaskCommand, act: &Intervention) ->
 
         (TaskCommand::Pause, S::Pending) if task.is_paused() => Err(NotMoved::AlreadyThere),
         (TaskCommand::Pause, S::Pending | S::InProgress) => {
-            let row =
-                json!({ "phase": PhaseMark::Paused, "reason": "workflow_paused", "paused_by": act.actor });
+            let row = json!({ "phase": PhaseMark::Paused, "reason": crate::reason::WORKFLOW_PAUSED, "paused_by": act.actor });
             let row = match reason {
                 Some(note) => {
                     let mut row = row;
@@ -221,7 +220,7 @@ fn plan_for_step(
         to: TaskState::Pending,
         metadata: json!({ "triggered_by": act.actor }),
     });
-    Ok(Plan { task: reopened.into_iter().collect(), steps: moves, wake: !task.is_paused() })
+    Ok(Plan { task: reopened.into_iter().collect(), steps: moves, wake: !task.is_held() })
 }
 
 fn step_to(step: &StepRecord, to: StepState, metadata: Value) -> StepMove {

@@ -36,8 +36,8 @@ pub fn record(task: &TaskRecord) {
         assert!(pair[0].to.may_become(pair[1].to), "a legal move of task {}: {pair:?}", task.id);
     }
     assert_eq!(task.complete, task.current.state == TaskState::Complete, "the flag of task {}", task.id);
-    if !task.current.state.is_open() || task.is_paused() {
-        assert_eq!(task.wake, None, "a settled or paused task has no wake: {}", task.id);
+    if !task.current.state.is_open() || task.is_held() {
+        assert_eq!(task.wake, None, "a settled or held task has no wake: {}", task.id);
     }
     assert!(task.steps.is_sorted_by_key(|step| step.id), "steps ascend: {}", task.id);
     for step in &task.steps {

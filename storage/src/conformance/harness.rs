@@ -21,6 +21,10 @@ pub trait Harness: Send + Sync + 'static {
     ///
     /// No call of the contract loses a wake, and [`Storage::sweep`] is there for the day it happens all the same.
     fn lose_wake(&self, storage: &Self::Storage, task: TaskId) -> impl Future<Output = ()> + Send;
+
+    /// Makes a draft of a pending task behind the storage's back, as an application does that lets people put tasks
+    /// together: a row to `pending` with the metadata `{"phase": "draft"}`, and no wake.
+    fn make_draft(&self, storage: &Self::Storage, task: TaskId) -> impl Future<Output = ()> + Send;
 }
 
 /// A case under way.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tasker_engine::{
-    Act, Intervened, NotMoved, Recording, Refusal, StepCommand, StepState, Storage as _, StorageError,
-    TaskCommand, TaskId, TaskState,
+    Act, Intervened, Intervention, NotMoved, Recording, Refusal, StepCommand, StepState, Storage as _,
+    StorageError, TaskCommand, TaskId, TaskState,
 };
 
 use super::fixture::{
@@ -50,6 +50,7 @@ fn task_table(situation: TaskSituation) -> [Expect<TaskState>; 6] {
     match situation {
         //                      cancel         by force       retry          resolve               pause          resume
         S::Pending          => [To(Cancelled), To(Cancelled), No(NotFailed), No(NotFailed),        To(Pending),   Already],
+        S::Draft            => [To(Cancelled), To(Cancelled), No(NotFailed), No(NotFailed),        To(Pending),   Already],
         S::InProgress       => [To(Cancelled), To(Cancelled), No(NotFailed), No(NotFailed),        To(Pending),   Already],
         S::Paused           => [To(Cancelled), To(Cancelled), No(NotFailed), No(NotFailed),        Already,       To(Pending)],
         S::Resumed          => [To(Cancelled), To(Cancelled), No(NotFailed), No(NotFailed),        To(Pending),   Already],
@@ -96,7 +97,7 @@ fn step_table(situation: StepSituation) -> [Expect<StepState>; 7] {
 async fn holds<S: Copy>(
     scene: &Scene,
     task: &Started,
-    act: tasker_engine::Intervention,
+    act: Intervention,
     expect: Expect<S>,
     what: &str,
 ) -> Option<S> {
@@ -115,7 +116,7 @@ async fn holds<S: Copy>(
     None
 }
 
-/// Eight situations, six commands.
+/// Nine situations, six commands.
 pub async fn task_commands_do_what_the_table_says(scene: Scene) {
     for situation in TaskSituation::ALL {
         for (command, expect) in TASK_COMMANDS.into_iter().zip(task_table(situation)) {
@@ -212,43 +213,81 @@ pub async fn resolving_needs_a_reason(scene: Scene) {
     }
 }
 
-/// A caller that names the state it saw is told when another is found, before anything else.
+/// A caller that names the state it saw is told when another is found, before anything else: nine situations, six
+/// commands, six states that may have been seen. Who saw the right one is answered as the table says.
 pub async fn task_that_changed_meanwhile_is_a_conflict(scene: Scene) {
+    let seeing = |task: &Started, command, seen| {
+        let act = Act::Task { command, expected: Some(seen) };
+        Intervention { act, ..act_on_task(task, command) }
+    };
     for situation in TaskSituation::ALL {
-        for seen in TaskState::ALL {
-            let task = scene.task_in(situation).await;
-            let command = TaskCommand::Cancel { force: true };
-            let before = scene.task(&task).await;
-            let act = Act::Task { command, expected: Some(seen) };
-            let found =
-                scene.intervene(tasker_engine::Intervention { act, ..act_on_task(&task, command) }).await;
-            if seen == situation.state() {
-                assert!(!matches!(found, Intervened::Not(NotMoved::TaskConflict { .. })), "{situation:?}");
-            } else {
-                let conflict = NotMoved::TaskConflict { actual: situation.state() };
-                assert_eq!(found, Intervened::Not(conflict), "{situation:?}, seen {seen}");
-                assert_eq!(scene.task(&task).await, before);
+        let task = scene.task_in(situation).await;
+        let before = scene.task(&task).await;
+        let conflict = Intervened::Not(NotMoved::TaskConflict { actual: situation.state() });
+        for seen in TaskState::ALL.into_iter().filter(|seen| *seen != situation.state()) {
+            for command in TASK_COMMANDS {
+                let found = scene.intervene(seeing(&task, command, seen)).await;
+                assert_eq!(found, conflict, "{situation:?}, {command:?}, seen {seen}");
             }
+        }
+        assert_eq!(scene.task(&task).await, before, "{situation:?}");
+        for (command, expect) in TASK_COMMANDS.into_iter().zip(task_table(situation)) {
+            let task = scene.task_in(situation).await;
+            let act = seeing(&task, command, situation.state());
+            holds(&scene, &task, act, expect, &format!("{situation:?}, {command:?}")).await;
         }
     }
 }
 
-/// The same for steps.
+/// The same for steps: ten situations, seven commands, six states.
 pub async fn step_that_changed_meanwhile_is_a_conflict(scene: Scene) {
-    for situation in StepSituation::ALL {
-        for seen in StepState::ALL {
-            let task = scene.step_in(situation).await;
-            let before = scene.task(&task).await;
-            let command = StepCommand::Cancel;
-            let act = Act::Step { step: task.step("x"), command: command.clone(), expected: Some(seen) };
-            let plain = act_on_step(&task, task.step("x"), command);
-            let found = scene.intervene(tasker_engine::Intervention { act, ..plain }).await;
-            if seen == situation.state() {
-                assert!(!matches!(found, Intervened::Not(NotMoved::StepConflict { .. })), "{situation:?}");
-            } else {
-                let conflict = NotMoved::StepConflict { actual: situation.state() };
-                assert_eq!(found, Intervened::Not(conflict), "{situation:?}, seen {seen}");
-                assert_eq!(scene.task(&task).await, before);
+    let seeing = |task: &Started, command: StepCommand, seen| {
+        let step = task.step("x");
+        let act = Act::Step { step, command: command.clone(), expected: Some(seen) };
+        Intervention { act, ..act_on_step(task, step, command) }
+    };
+    for situation in StepSituation::ALL.into_iter().chain([StepSituation::Skipped]) {
+        let task = scene.step_of_in(graph("x, other").skippable("x"), situation).await;
+        let before = scene.task(&task).await;
+        let conflict = Intervened::Not(NotMoved::StepConflict { actual: situation.state() });
+        for seen in StepState::ALL.into_iter().filter(|seen| *seen != situation.state()) {
+            for command in step_commands() {
+                let found = scene.intervene(seeing(&task, command.clone(), seen)).await;
+                assert_eq!(found, conflict, "{situation:?}, {command:?}, seen {seen}");
+            }
+        }
+        assert_eq!(scene.task(&task).await, before, "{situation:?}");
+        for (command, expect) in step_commands().into_iter().zip(step_table(situation)) {
+            let task = scene.step_of_in(graph("x, other").skippable("x"), situation).await;
+            let act = seeing(&task, command.clone(), situation.state());
+            holds(&scene, &task, act, expect, &format!("{situation:?}, {command:?}")).await;
+        }
+    }
+}
+
+/// Steps of a task that is held are acted on as those of any other, and nobody is woken: two ways to be held, ten
+/// situations, seven commands.
+pub async fn steps_of_a_held_task_are_acted_on_and_nobody_is_woken(scene: Scene) {
+    for draft in [false, true] {
+        // Nothing of a draft has run.
+        let situations = StepSituation::ALL.into_iter().chain([StepSituation::Skipped]);
+        let situations = situations.filter(|situation| !draft || *situation == StepSituation::Pending);
+        for situation in situations {
+            for (command, expect) in step_commands().into_iter().zip(step_table(situation)) {
+                let what = format!("draft: {draft}, {situation:?}, {command:?}");
+                let task = scene.step_of_in(graph("x, other").skippable("x"), situation).await;
+                match draft {
+                    true => scene.make_draft(&task).await,
+                    false => scene.act(&task, TaskCommand::Pause).await,
+                }
+                let act = act_on_step(&task, task.step("x"), command);
+                let moved = holds(&scene, &task, act, expect, &what).await;
+                let record = scene.task(&task).await;
+                assert!(record.is_held(), "{what}");
+                assert_eq!(record.wake, None, "{what}");
+                if let Some(state) = moved {
+                    assert_eq!(record.step("x").map(|x| x.current.state), Some(state), "{what}");
+                }
             }
         }
     }

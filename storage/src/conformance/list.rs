@@ -256,6 +256,7 @@ macro_rules! __conformance_cases {
                 resolving_needs_a_reason,
                 task_that_changed_meanwhile_is_a_conflict,
                 step_that_changed_meanwhile_is_a_conflict,
+                steps_of_a_held_task_are_acted_on_and_nobody_is_woken,
                 unknown_tasks_and_steps_are_told,
                 running_step_that_an_act_moves_is_fenced,
                 act_sent_again_is_not_done_twice,

@@ -19,6 +19,9 @@
 //!     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
 //!         storage.lose_wake(task);
 //!     }
+//!     async fn make_draft(&self, storage: &MemoryStorage, task: TaskId) {
+//!         storage.make_draft(task);
+//!     }
 //! }
 //!
 //! tasker_storage::storage_conformance!(memory, Memory);
@@ -37,7 +40,7 @@
 //! # What the suite cannot reach
 //!
 //! Some sentences speak of data that no call of the contract makes; the tests of a backend cover them with rows of
-//! their own: drafts, claims that name no worker, unsettled steps below a cancelled one, blocked steps in `pending`,
+//! their own: claims that name no worker, unsettled steps below a cancelled one, blocked steps in `pending`,
 //! results of a step that fails other than those of an earlier failure, a null retry limit, rows without a state before.
 
 pub mod again;

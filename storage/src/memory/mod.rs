@@ -84,6 +84,13 @@ impl MemoryStorage {
         self.store().touch(task, Timestamp::EPOCH, |task, _| task.wake.clear());
     }
 
+    /// Makes a draft of a pending task, as an application does that has a row of its own for it; no call of the contract
+    /// makes one.
+    #[cfg(any(test, feature = "conformance"))]
+    pub fn make_draft(&self, task: TaskId) {
+        self.store().touch(task, Timestamp::EPOCH, |task, pen| task.make_draft(pen));
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().expect("nothing panics while it holds the store")
     }

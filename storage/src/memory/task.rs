@@ -78,8 +78,14 @@ impl Task {
         self.trail.task().map_or(TaskState::Pending, |row| row.to)
     }
 
-    /// Whether nothing is claimed and nothing settled for the time being. A draft would be held as well, but no call of
-    /// the contract makes one.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(super) fn make_draft(&mut self, pen: &mut Pen<'_>) {
+        let row = serde_json::json!({ "phase": PhaseMark::Draft });
+        self.move_task(pen, TaskState::Pending, Note::Written(Box::new(row)));
+        self.wake.clear();
+    }
+
+    /// Whether nothing is claimed and nothing settled for the time being: it is paused, or a draft.
     pub(super) fn is_held(&self) -> bool {
         self.trail.task().is_some_and(|row| {
             row.to == TaskState::Pending

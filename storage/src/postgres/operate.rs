@@ -224,9 +224,9 @@ pub(super) fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
     facts.not_before.filter(|_| facts.blocked().is_none()).unwrap_or(now)
 }
 
-/// Whether the task may have a wake: it is open, and not paused.
+/// Whether the task may have a wake: it is open, and not held.
 pub(super) fn may_wake(task: &TaskRecord) -> bool {
-    task.current.state.is_open() && !task.is_paused()
+    task.current.state.is_open() && !task.is_held()
 }
 
 /// What the wake of a task becomes.

@@ -72,6 +72,10 @@ impl Harness for Breaks {
     async fn lose_wake(&self, storage: &Broken, task: TaskId) {
         storage.inner.lose_wake(task);
     }
+
+    async fn make_draft(&self, storage: &Broken, task: TaskId) {
+        storage.inner.make_draft(task);
+    }
 }
 
 /// The memory backend behind one defect.

@@ -77,6 +77,10 @@ impl Harness for Keeps {
     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
         storage.lose_wake(task);
     }
+
+    async fn make_draft(&self, storage: &MemoryStorage, task: TaskId) {
+        storage.make_draft(task);
+    }
 }
 
 impl QueueHarness for Keeps {

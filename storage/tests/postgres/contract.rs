@@ -3,6 +3,7 @@
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPoolOptions;
 use tasker_engine::TaskId;
 use tasker_storage::conformance::{Harness, agreement, records};
@@ -36,6 +37,17 @@ impl Harness for Postgres {
             .await
             .expect("the wake is removed");
     }
+
+    async fn make_draft(&self, storage: &PostgresStorage, task: TaskId) {
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "SELECT tasker_move_tasks(
+                '2026-01-01', ARRAY[{task}::bigint], ARRAY['pending'], ARRAY[jsonb_build_object('phase', 'draft')]);
+            DELETE FROM tasker_wakes WHERE task_id = {task};"
+        )))
+        .execute(storage.pool())
+        .await
+        .expect("the draft is made");
+    }
 }
 
 tasker_storage::storage_conformance!(postgres, Postgres::default());
@@ -51,6 +63,10 @@ impl Harness for Memory {
 
     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
         storage.lose_wake(task);
+    }
+
+    async fn make_draft(&self, storage: &MemoryStorage, task: TaskId) {
+        storage.make_draft(task);
     }
 }
 

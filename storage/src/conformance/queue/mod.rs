@@ -23,6 +23,9 @@
 //! #     async fn lose_wake(&self, storage: &MemoryStorage, task: TaskId) {
 //! #         storage.lose_wake(task);
 //! #     }
+//! #     async fn make_draft(&self, storage: &MemoryStorage, task: TaskId) {
+//! #         storage.make_draft(task);
+//! #     }
 //! # }
 //! impl QueueHarness for Mine {
 //!     type Queue = MemoryQueue;
