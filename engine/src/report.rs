@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::decide::{step_phase, task_phase};
@@ -204,6 +206,19 @@ impl<W> Report<W> {
     /// The task as a Mermaid flow chart, its steps coloured by what they are doing.
     pub fn to_mermaid(&self) -> String {
         diagram::mermaid_of_task(&self.record, |step| self.step_phase(step))
+    }
+}
+
+/// All that is stored of the task, with its `phase` and the `phase` of each step.
+impl<W> Serialize for Report<W> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = |value: Result<Value, serde_json::Error>| value.map_err(S::Error::custom);
+        let mut report = json(serde_json::to_value(&self.record))?;
+        report["phase"] = json(serde_json::to_value(self.phase()))?;
+        for (place, step) in self.steps().iter().enumerate() {
+            report["steps"][place]["phase"] = json(serde_json::to_value(self.step_phase(step)))?;
+        }
+        report.serialize(serializer)
     }
 }
 
