@@ -153,6 +153,34 @@ async fn another_engine_goes_on_where_one_was_dropped() {
     assert_eq!(*report.record().request.context, json!({ "order": 7 }));
 }
 
+/// Two processes, as far as one program can be: nothing in common but the database, and no look by themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_process_hears_at_once_of_new_tasks_and_of_resumed_ones() {
+    let (database, storage) = database().await;
+    let never = Settings { poll: Some(Duration::from_secs(1_000_000)), ..Settings::default() };
+    let other = PostgresStorage::connect(&database.url()).await.unwrap();
+    let maker = Engine::on_postgres(storage, tasker::SystemClock::default(), NoEvents, never.clone());
+    let runner = Engine::on_postgres(other, tasker::SystemClock::default(), NoEvents, never);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let step = handler_fn(move |call: Call| {
+        tell.send(call.task()).unwrap();
+        async { Ok(json!(1)) }
+    });
+    let definition = Definition::builder("tests", "far", "1.0.0").step("run", step).build().unwrap();
+    runner.learn(&definition).await.unwrap();
+    let worker = tokio::spawn(runner.worker().run_until(std::future::pending()));
+    for _ in 0..3 {
+        let task = maker.start_definition(&definition, json!({})).await.unwrap();
+        assert_eq!(told.recv().await, Some(task.id()));
+    }
+    worker.abort();
+    let paused = maker.start_definition(&definition, json!({})).await.unwrap();
+    paused.pause("ada", None).await.unwrap();
+    let _worker = tokio::spawn(runner.worker().run_until(std::future::pending()));
+    paused.resume("ada").await.unwrap();
+    assert_eq!(told.recv().await, Some(paused.id()));
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_before_any_work() {
     let error = Engine::postgres("postgres://nobody@127.0.0.1:1/nothing").await.unwrap_err();

@@ -1,0 +1,14 @@
+//! Whole workflows on every backend: each claim is tested in memory and, with the feature `postgres`, on PostgreSQL.
+
+#[path = "../odd/mod.rs"]
+mod odd;
+mod world;
+
+mod acts;
+mod hooks;
+mod host;
+mod phases;
+mod queues;
+mod retries;
+#[cfg(feature = "postgres")]
+mod skipping;

@@ -1,0 +1,290 @@
+//! A storage that engines share, a clock that jumps, and handlers in a line.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tasker::prelude::*;
+use tasker::{
+    Advance, Beat, BoundTemplate, Clock, Creation, Detail, Due, DynClock, DynQueue, DynStorage, Erased,
+    EventSink, Intervened, Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress,
+    Rescue, Rescued, Settings, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, WorkerId,
+};
+
+/// Where tests of all backends begin.
+pub(crate) struct World {
+    pub(crate) clock: SimulatedClock,
+    pub(crate) storage: Arc<Counting>,
+    queue: MakeQueue,
+    next_worker: AtomicU32,
+    /// Outlives the engines.
+    _keep: Box<dyn std::any::Any + Send + Sync>,
+}
+
+type MakeQueue = Box<dyn Fn() -> Arc<dyn DynQueue> + Send + Sync>;
+
+impl World {
+    pub(crate) async fn memory() -> Self {
+        let clock = SimulatedClock::new(Timestamp::EPOCH);
+        // The queue of one process, which all engines are part of.
+        let queue = MemoryQueue::new(Arc::new(clock.clone()));
+        let queue = move || Arc::new(queue.clone()) as Arc<dyn DynQueue>;
+        Self::new(clock, Arc::new(MemoryStorage::new()), Box::new(queue), Box::new(()))
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn postgres() -> Self {
+        use tasker::postgres::{PostgresQueue, PostgresStorage};
+        let database = database().await;
+        let storage = PostgresStorage::connect(&database.url()).await.expect("the server answers");
+        let clock = SimulatedClock::new(Timestamp::EPOCH);
+        let queue = {
+            let (storage, clock) = (storage.clone(), clock.clone());
+            move || Arc::new(PostgresQueue::new(&storage, Arc::new(clock.clone()), POLL)) as Arc<dyn DynQueue>
+        };
+        Self::new(clock, Arc::new(storage), Box::new(queue), Box::new(database))
+    }
+
+    fn new(
+        clock: SimulatedClock,
+        storage: Arc<dyn DynStorage>,
+        queue: MakeQueue,
+        keep: Box<dyn std::any::Any + Send + Sync>,
+    ) -> Self {
+        let storage = Arc::new(Counting {
+            inner: storage,
+            calls: AtomicUsize::new(0),
+            gate: Default::default(),
+            faults: std::sync::Mutex::new((0, fastrand::Rng::new())),
+        });
+        Self { clock, storage, queue, next_worker: AtomicU32::new(1), _keep: keep }
+    }
+
+    /// An engine like another process's: it shares the storage, and nothing else but the queue.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine_on(self.queue(), NoEvents, Settings::default())
+    }
+
+    pub(crate) fn engine_with(&self, settings: Settings) -> Engine {
+        self.engine_on(self.queue(), NoEvents, settings)
+    }
+
+    /// The queue that belongs to the storage.
+    pub(crate) fn queue(&self) -> Arc<dyn DynQueue> {
+        (self.queue)()
+    }
+
+    pub(crate) fn engine_on(
+        &self,
+        queue: Arc<dyn DynQueue>,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Engine {
+        let parts: Parts<Erased> = Parts {
+            storage: Arc::clone(&self.storage) as Arc<dyn DynStorage>,
+            queue,
+            clock: Arc::new(self.clock.clone()) as Arc<dyn DynClock>,
+            events: Arc::new(events),
+        };
+        let number = self.next_worker.fetch_add(1, Ordering::Relaxed);
+        let worker = WorkerId::numbered(u128::from(number));
+        Engine::new(parts, Settings { worker, poll: settings.poll.or(Some(POLL)), ..settings })
+    }
+
+    /// As [`engine`](Self::engine), by the clock of the machine.
+    pub(crate) fn engine_in_real_time(&self) -> Engine {
+        let clock: Arc<dyn DynClock> = Arc::new(tasker::SystemClock::default());
+        let parts: Parts<Erased> = Parts {
+            storage: Arc::clone(&self.storage) as Arc<dyn DynStorage>,
+            queue: Arc::new(MemoryQueue::new(Arc::clone(&clock))),
+            clock,
+            events: Arc::new(NoEvents),
+        };
+        Engine::new(parts, Settings::default())
+    }
+
+    /// Has whatever is ready claimed, at this moment, by a process that is never heard of again.
+    pub(crate) async fn claimed_by_a_process_that_died(&self, task: TaskId) {
+        let call = Advance {
+            worker: WorkerId::numbered(1_000_000),
+            now: self.now(),
+            outcomes: vec![],
+            wanted: vec![task],
+            room: tasker::Room::of(100),
+        };
+        let progress = DynStorage::advance(&*self.storage, call).await.expect("advance");
+        assert!(!progress[0].claims.is_empty(), "something was ready");
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets the time go on until then, as far as nobody works before.
+    pub(crate) async fn sleep_until(&self, moment: Timestamp) {
+        drop(self.clock.sleep_until(moment).await);
+    }
+
+    /// What the task is, without driving it.
+    pub(crate) async fn record(&self, task: TaskId) -> TaskRecord {
+        DynStorage::load(&*self.storage, &[task], Detail::Audit).await.expect("load").remove(0)
+    }
+
+    /// Waits until a task stands so. Nothing is driven by that, and no time passes.
+    pub(crate) async fn until(&self, task: TaskId, holds: impl Fn(&TaskRecord) -> bool) -> TaskRecord {
+        loop {
+            let record = self.record(task).await;
+            if holds(&record) {
+                return record;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// How often engines look for what nobody told them.
+pub(crate) const POLL: Duration = Duration::from_secs(2);
+
+/// That many seconds after the beginning.
+pub(crate) fn at(seconds: u64) -> Timestamp {
+    Timestamp::EPOCH + Duration::from_secs(seconds)
+}
+
+/// A database of its own, with the schema.
+#[cfg(feature = "postgres")]
+pub(crate) async fn database() -> tasker::postgres::cluster::TestDatabase {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    use tasker::postgres::PostgresStorage;
+    use tasker::postgres::cluster::TestDatabase;
+
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let files = std::fs::read_dir(directory).expect("the migrations are there");
+    let mut files: Vec<_> = files.map(|file| file.expect("a migration").path()).collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    files.iter().for_each(|file| std::fs::read(file).expect("a migration").hash(&mut hasher));
+    let key = format!("tasker backends {:x}", hasher.finish());
+    let migrate = |options| async move {
+        let storage = PostgresStorage::connect_with(options).await?;
+        storage.migrate().await?;
+        storage.pool().close().await;
+        Ok::<_, tasker::StorageError>(())
+    };
+    TestDatabase::cloned(&key, migrate).await.expect("a database for the test")
+}
+
+/// Stamps each test for every backend.
+macro_rules! on_every_backend {
+    ($($test:ident)*) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::world::World::memory().await).await;
+            })*
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test($crate::world::World::postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_every_backend;
+
+/// A storage, and how often it was called to move or look.
+pub(crate) struct Counting {
+    inner: Arc<dyn DynStorage>,
+    calls: AtomicUsize,
+    /// Calls wait while somebody holds it.
+    gate: tokio::sync::RwLock<()>,
+    /// Of so many calls one fails, by this chance; never with 0.
+    faults: std::sync::Mutex<(u32, fastrand::Rng)>,
+}
+
+impl Counting {
+    /// Lets no call through until what it answers is dropped.
+    pub(crate) async fn hang(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.gate.write().await
+    }
+
+    /// From now on one call in so many fails, half of the times after its effect; with 0 none.
+    pub(crate) fn fail_one_in(&self, odds: u32, seed: u64) {
+        *self.faults.lock().unwrap() = (odds, fastrand::Rng::with_seed(seed));
+    }
+
+    /// Whether a call fails, and if so, whether before its effect.
+    fn fault(&self) -> Option<bool> {
+        let (odds, random) = &mut *self.faults.lock().unwrap();
+        (*odds > 0 && random.u32(..*odds) == 0).then(|| random.bool())
+    }
+
+    /// Calls so far, but for those with which tests look themselves.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+macro_rules! counted {
+    ($($method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl DynStorage for Counting {
+            $(async fn $method(&self, $($argument: $type),*) -> Result<$answer, StorageError> {
+                drop(self.gate.read().await);
+                self.calls.fetch_add(1, Ordering::SeqCst);
+                let fault = self.fault();
+                if fault == Some(true) {
+                    return Err(StorageError::Unavailable("the connection was lost".into()));
+                }
+                let answer = DynStorage::$method(&*self.inner, $($argument),*).await;
+                if fault.is_some() {
+                    return Err(StorageError::Unavailable("the connection was lost".into()));
+                }
+                answer
+            })*
+            async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
+                if detail == Detail::Graph {
+                    self.calls.fetch_add(1, Ordering::SeqCst);
+                }
+                DynStorage::load(&*self.inner, tasks, detail).await
+            }
+        }
+    };
+}
+
+counted! {
+    learn(definitions: &[Arc<BoundTemplate>], now: Timestamp) -> ();
+    create(tasks: Vec<NewTask>, now: Timestamp) -> Vec<Creation>;
+    advance(call: Advance) -> Vec<Progress>;
+    intervene(act: Intervention) -> Intervened;
+    beat(beat: Beat) -> Vec<Token>;
+    rescue(rescue: Rescue) -> Vec<Rescued>;
+    due(now: Timestamp, limit: usize) -> Due;
+    sweep(now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept;
+}
+
+/// Yields a value.
+pub(crate) fn constant(value: Value) -> impl tasker::IntoHandler {
+    handler_fn(move |_: Call| {
+        let value = value.clone();
+        async move { Ok(value) }
+    })
+}
+
+/// Sleeps that many seconds.
+pub(crate) fn nap(seconds: u64) -> impl tasker::IntoHandler {
+    handler_fn(move |call: Call| async move {
+        call.sleep(Duration::from_secs(seconds)).await;
+        Ok(json!(call.attempt()))
+    })
+}
+
+/// Fails that many times, then yields its attempt.
+pub(crate) fn fails(times: u32) -> impl tasker::IntoHandler {
+    handler_fn(move |call: Call| async move {
+        if call.attempt() <= times { Err("not yet".into()) } else { Ok(json!(call.attempt())) }
+    })
+}
