@@ -9,7 +9,7 @@ use tasker::postgres::PostgresStorage;
 use tasker::postgres::cluster::TestDatabase;
 use tasker::prelude::*;
 use tasker::{
-    Clock, Entry, NoEvents, Parent, Request, Settings, SpawnRequest, StepName, StepState, TaskState,
+    Clock, Entry, NoEvents, Parent, Request, Settings, SpawnRequest, StepName, StepState, Storage, TaskState,
     Timestamp,
 };
 
@@ -74,6 +74,47 @@ async fn six_simulated_hours_of_waiting_take_no_time() {
     assert_eq!(report.step("flaky").unwrap().attempts, 2);
     assert_eq!(report.step("sleepy").unwrap().attempts, 1);
     assert_eq!(clock.now(), Timestamp::EPOCH + Duration::from_secs(6 * 3600));
+}
+
+type Spoil = fn(&mut Request);
+
+/// Requests that no storage takes, and the field that each error names.
+const BAD_REQUESTS: [(&str, Spoil); 9] = [
+    ("initiator", |request| request.initiator = "ü".repeat(129)),
+    ("source_system", |request| request.source_system = "ü".repeat(129)),
+    ("reason", |request| request.reason = "ü".repeat(129)),
+    ("identity_hash", |request| request.identity = Some("x".repeat(129))),
+    ("identity_hash", |request| request.identity = Some(" ".into())),
+    ("reason", |request| request.reason = "be\0cause".into()),
+    ("tags", |request| request.tags = vec!["\0".into()]),
+    ("context", |request| request.context = json!({ "text": "\0" })),
+    ("bypass_steps", |request| request.bypass_steps = vec!["nobody".into()]),
+];
+
+#[tokio::test]
+async fn bad_requests_are_refused_alike_in_memory_and_here_and_nothing_is_written() {
+    let (_database, storage) = database().await;
+    let here =
+        Engine::on_postgres(storage.clone(), tasker::SystemClock::default(), NoEvents, Settings::default());
+    let memory = Engine::in_memory();
+    for (field, spoil) in BAD_REQUESTS {
+        let mut request = Request::new(json!({}));
+        spoil(&mut request);
+        let refused = here.request(&diamond(), request.clone()).await.unwrap_err();
+        let expected = memory.request(&diamond(), request).await.unwrap_err();
+        assert_eq!(format!("{refused:?}"), format!("{expected:?}"));
+        let told = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
+        assert!(told.contains(field), "{field}: {told}");
+    }
+    let now = here.clock().now();
+    assert_eq!(storage.sweep(now, None, 10).await.unwrap().woken, 0);
+    assert_eq!(storage.due(now, 10).await.unwrap().wakes, []);
+
+    let twice = || Request { identity: Some("the same".into()), ..Request::new(json!({})) };
+    let first = here.request(&diamond(), twice()).await.unwrap();
+    let second = here.request(&diamond(), twice()).await.unwrap_err();
+    assert!(matches!(second, EngineError::Duplicate { task } if task == first.id()), "{second:?}");
+    assert_eq!(storage.due(now + Duration::from_secs(60), 10).await.unwrap().wakes.len(), 1);
 }
 
 /// Adds three steps which the join waits for.

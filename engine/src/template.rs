@@ -659,6 +659,55 @@ mod tests {
         assert!(unknown.unwrap().to_string().contains("did you mean `a`?"), "{unknown:?}");
     }
 
+    /// As long as the columns of the tables, counted in characters.
+    #[test]
+    fn every_text_has_a_limit_and_names_may_not_be_blank() {
+        type Set = fn(&mut Template, String);
+        let texts: [(&str, usize, bool, Set); 7] = [
+            ("namespace_name", 64, false, |template, text| template.namespace_name = text),
+            ("name", 64, false, |template, text| template.name = text),
+            ("description", 255, true, |template, text| template.description = Some(text)),
+            ("step `a`: handler_class", 255, false, |template, text| {
+                template.step_templates[0].handler_class = text.into();
+            }),
+            ("step `a`: description", 255, true, |template, text| {
+                template.step_templates[0].description = Some(text);
+            }),
+            ("step `a`: dependent_system", 64, false, |template, text| {
+                template.step_templates[0].dependent_system = Some(text);
+            }),
+            ("name", 128, false, |template, text| template.step_templates[0].name = text.into()),
+        ];
+        for (field, limit, may_be_blank, set) in texts {
+            let with = |text: String| {
+                let mut template = template(&[("a", &[])]);
+                set(&mut template, text);
+                BoundTemplate::new(template, GraphLimits::default()).map_err(|refused| refused.errors)
+            };
+            assert!(with("ü".repeat(limit)).is_ok(), "{field}");
+            match &with("ü".repeat(limit + 1)).unwrap_err()[..] {
+                [BuildError::TooLong { place, length, max }] => {
+                    assert_eq!((*length, *max), (limit + 1, limit), "{field}");
+                    assert!(place.ends_with(field), "{place}");
+                }
+                other => panic!("{field}: {other:?}"),
+            }
+            for blank in ["", " \t\n"] {
+                let refused = with(blank.into());
+                assert_eq!(refused.is_ok(), may_be_blank, "{field}: {refused:?}");
+            }
+            let nul = with("a\0b".into()).unwrap_err();
+            assert!(matches!(&nul[..], [BuildError::BadName { .. }]), "{field}: {nul:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_longer_than_its_column_is_refused() {
+        let of = |version| Template { version, ..template(&[]) };
+        let long = errors(of(Version(1_000_000, 1_000_000, 1_000)));
+        assert!(matches!(&long[..], [BuildError::TooLong { length: 20, max: 16, .. }]), "{long:?}");
+    }
+
     #[test]
     fn a_cycle_is_told_with_its_path() {
         let path = |steps: &[(&str, &[&str])]| match &errors(template(steps))[..] {
