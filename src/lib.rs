@@ -10,7 +10,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | run something now | [`prelude`], [`InMemory::in_memory`] |
-//! | keep tasks in a database | `Engine::postgres(url)`, feature `postgres` |
+//! | keep tasks in a database | `Engine::postgres(url)`, feature `postgres`; the page `docs/postgres.md` |
 //! | write steps | [`Step`], the macro `#[step]`, the guide in `docs/handlers.md` |
 //! | put a workflow together at run time | [`Definition::builder`] |
 //! | see what became of a task | [`Task`], [`Report`] |
@@ -50,3 +50,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "macros", feature = "memory"))]
 #[doc = include_str!("../docs/handlers.md")]
 struct Guide;
+
+/// The examples of the page on databases, kept true.
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../docs/postgres.md")]
+struct Database;

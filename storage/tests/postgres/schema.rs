@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 use std::{fs, iter};
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPool};
-use tasker_engine::{StepState, Storage as _, StorageError, TaskState};
+use tasker_engine::{
+    Act, Beat, Creation, Detail, Intervened, Intervention, Recording, Rescue, SpawnedStep, StepState,
+    Storage as _, StorageError, TaskCommand, TaskState,
+};
 use tasker_storage::postgres::cluster::TestDatabase;
 use tasker_storage::postgres::{Change, ConnectError, Migrate, MigrateError, PostgresStorage, TablesFound};
 
 use crate::catalogue::{catalogue, reference_tables};
-use crate::fixture::{Fixture, NOW, bound, new_task};
+use crate::fixture::{Fixture, NOW, WORKER, bound, bringing, later, new_task, outcome, wanting};
 
 /// A database without anything in it, and a storage on it whose sessions have these settings.
 struct Empty {
@@ -347,6 +352,98 @@ async fn whoever_may_only_use_the_tables_may_migrate_when_there_is_nothing_to_do
     storage.migrate().await.unwrap();
     storage.pool().close().await;
     role.remove().await;
+}
+
+/// As docs/postgres.md says it.
+#[tokio::test]
+async fn a_role_with_what_the_manual_grants_can_run_everything() {
+    let empty = Empty::new().await;
+    empty.storage.migrate().await.unwrap();
+    let role = Role::new(&empty).await;
+    for grant in ["SELECT, INSERT, UPDATE, DELETE ON ALL TABLES", "USAGE ON ALL SEQUENCES"] {
+        empty.sql(&format!("GRANT {grant} IN SCHEMA public TO {}", role.name)).await;
+    }
+    let storage = role.storage().await;
+    storage.migrate().await.unwrap();
+    run_everything(&storage).await;
+    storage.pool().close().await;
+    role.remove().await;
+}
+
+/// Each operation of the contract once at least, on a task that spawns, one that is looked after, and one that fails.
+async fn run_everything(storage: &PostgresStorage) {
+    let definition = bound("a -> b -> c, a -> c, d");
+    storage.learn(std::slice::from_ref(&definition), NOW).await.unwrap();
+    let request = || vec![new_task(&definition, "once")];
+    let created = storage.create(request(), NOW).await.unwrap();
+    let [Creation::Created { task, .. }] = created[..] else { panic!("{created:?}") };
+    let again = storage.create(request(), NOW).await.unwrap();
+    assert_eq!(again, [Creation::Duplicate { task }]);
+    assert_eq!(storage.due(NOW, 10).await.unwrap().wakes.len(), 1);
+
+    let mut claims = storage.advance(wanting(task)).await.unwrap().remove(0).claims;
+    let mut asking = outcome(task, &claims[0]);
+    asking.spawned = vec![SpawnedStep {
+        name: "more".into(),
+        handler: "more".into(),
+        config: Arc::default(),
+        retry_limit: 3,
+        retryable: true,
+        after: vec![],
+        before: vec!["c".into()],
+    }];
+    let first = storage.advance(bringing([asking.clone()])).await.unwrap().remove(0);
+    assert_eq!(first.claims.len(), 2, "b, and what was spawned");
+    let again = storage.advance(bringing([asking])).await.unwrap().remove(0);
+    assert_eq!(again.recorded[0].how, Recording::AlreadyRecorded);
+    claims.extend(first.claims);
+    let beat = Beat { worker: WORKER, label: "it".into(), held: vec![], hand_back_before: NOW, now: NOW };
+    assert_eq!(storage.beat(beat).await.unwrap(), []);
+    let rescue = Rescue { lost_before: later(60), limit: 10, now: later(60) };
+    assert_eq!(storage.rescue(rescue).await.unwrap().len(), 3);
+
+    let command = TaskCommand::Cancel { force: false };
+    let act = Intervention {
+        task,
+        act: Act::Task { command, expected: None },
+        actor: "alice".into(),
+        reason: None,
+        now: later(60),
+    };
+    assert!(matches!(storage.intervene(act).await.unwrap(), Intervened::Moved { .. }));
+    let loaded = storage.load(&[task], Detail::Audit).await.unwrap().remove(0);
+    assert_eq!(loaded.current.state, TaskState::Cancelled);
+    assert_eq!(storage.sweep(NOW, None, 10).await.unwrap().woken, 0);
+}
+
+/// The indexes that docs/postgres.md says a statement of the contract needs, but for those that only keep things unique.
+#[tokio::test]
+async fn every_index_of_the_contract_serves_a_statement() {
+    let empty = Empty::new().await;
+    empty.storage.migrate().await.unwrap();
+    run_everything(&empty.storage).await;
+    let manual = include_str!("../../../docs/postgres.md");
+    let indexes = manual.split("## The indexes").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = indexes.lines().filter(|line| line.starts_with("| `") && !line.contains("| nothing twice |"));
+    let names: Vec<String> = rows
+        .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .map(ToOwned::to_owned)
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    // A session tells what it read when it ends.
+    empty.storage.pool().close().await;
+    let pool = PgPool::connect_with(empty.database.options()).await.unwrap();
+    let unused = "SELECT name FROM unnest($1::text[]) AS name
+        WHERE NOT EXISTS (SELECT FROM pg_stat_user_indexes WHERE indexrelname = name AND idx_scan > 0)";
+    for _ in 0..200 {
+        let unused = sqlx::query_scalar::<_, String>(unused).bind(&names).fetch_all(&pool).await.unwrap();
+        if unused.is_empty() {
+            pool.close().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{:?}", sqlx::query_scalar::<_, String>(unused).bind(&names).fetch_all(&pool).await.unwrap());
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
              FROM tasker_workflow_steps GROUP BY task_id, named_step_id HAVING count(*) > 1
              ORDER BY task_id, named_step_id LIMIT 5",
         ),
-        add: "CREATE UNIQUE INDEX IF NOT EXISTS index_workflow_steps_on_task_id_and_named_step_id
+        add: "CREATE UNIQUE INDEX index_workflow_steps_on_task_id_and_named_step_id
                   ON tasker_workflow_steps (task_id, named_step_id)",
         remove: "DROP INDEX IF EXISTS index_workflow_steps_on_task_id_and_named_step_id",
     },
@@ -73,7 +73,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
              FROM tasker_workflow_step_edges GROUP BY from_step_id, to_step_id HAVING count(*) > 1
              ORDER BY from_step_id, to_step_id LIMIT 5",
         ),
-        add: "CREATE UNIQUE INDEX IF NOT EXISTS index_workflow_step_edges_on_from_step_id_and_to_step_id
+        add: "CREATE UNIQUE INDEX index_workflow_step_edges_on_from_step_id_and_to_step_id
                   ON tasker_workflow_step_edges (from_step_id, to_step_id)",
         remove: "DROP INDEX IF EXISTS index_workflow_step_edges_on_from_step_id_and_to_step_id",
     },
@@ -96,7 +96,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
         shape: "USING btree (name)",
         is_unique: false,
         obstacles: None,
-        add: "CREATE INDEX IF NOT EXISTS tasker_named_steps_by_name ON tasker_named_steps (name)",
+        add: "CREATE INDEX tasker_named_steps_by_name ON tasker_named_steps (name)",
         remove: "DROP INDEX IF EXISTS tasker_named_steps_by_name",
     },
     Addition {
@@ -105,7 +105,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
         shape: "USING btree (task_id, workflow_step_id)",
         is_unique: false,
         obstacles: None,
-        add: "CREATE INDEX IF NOT EXISTS tasker_steps_of_task ON tasker_workflow_steps (task_id, workflow_step_id)",
+        add: "CREATE INDEX tasker_steps_of_task ON tasker_workflow_steps (task_id, workflow_step_id)",
         remove: "DROP INDEX IF EXISTS tasker_steps_of_task",
     },
     Addition {
@@ -114,7 +114,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
         shape: "USING btree (to_step_id, from_step_id)",
         is_unique: false,
         obstacles: None,
-        add: "CREATE INDEX IF NOT EXISTS tasker_parents_of_step
+        add: "CREATE INDEX tasker_parents_of_step
                   ON tasker_workflow_step_edges (to_step_id, from_step_id)",
         remove: "DROP INDEX IF EXISTS tasker_parents_of_step",
     },
@@ -125,7 +125,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
                 WHERE (most_recent AND ((to_state)::text = 'in_progress'::text))",
         is_unique: false,
         obstacles: None,
-        add: "CREATE INDEX IF NOT EXISTS tasker_running_claims
+        add: "CREATE INDEX tasker_running_claims
                   ON tasker_workflow_step_transitions ((metadata ->> 'worker_id'))
                   WHERE most_recent AND to_state = 'in_progress'",
         remove: "DROP INDEX IF EXISTS tasker_running_claims",
@@ -136,7 +136,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
         shape: "USING btree (from_step_id, to_step_id)",
         is_unique: false,
         obstacles: None,
-        add: "CREATE INDEX IF NOT EXISTS tasker_children_of_step
+        add: "CREATE INDEX tasker_children_of_step
                   ON tasker_workflow_step_edges (from_step_id, to_step_id)",
         remove: "DROP INDEX IF EXISTS tasker_children_of_step",
     },
