@@ -78,3 +78,9 @@ need_postgres() {
     export PATH="$programs:$PATH"
     postgres --version
 }
+
+# built_cluster ARGUMENT...: builds the example `cluster` with these arguments of cargo, and prints where it is.
+built_cluster() {
+    cargo build "$@" --example cluster --message-format=json-render-diagnostics |
+        sed -n 's|.*"executable":"\([^"]*/examples/cluster[^"/]*\)".*|\1|p'
+}

@@ -6,3 +6,6 @@ pub mod conformance;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(all(feature = "cluster", not(feature = "postgres")))]
+#[path = "postgres/unprepared.rs"]
+pub mod postgres;

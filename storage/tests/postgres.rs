@@ -22,6 +22,8 @@ mod fixture;
 mod graphs;
 #[path = "postgres/interleavings.rs"]
 mod interleavings;
+#[path = "postgres/prepared.rs"]
+mod prepared;
 #[cfg(all(feature = "conformance", feature = "memory"))]
 #[path = "postgres/queue.rs"]
 mod queue;

@@ -15,13 +15,13 @@ mod outcomes;
 use std::collections::HashMap;
 
 use sqlx::PgExecutor;
-use sqlx::postgres::PgRow;
 use tasker_engine::{Advance, ErrorReport, HandlerRoom, Progress, Room, StorageError, audit};
 
 use super::PostgresStorage;
 use super::error::storage_error;
 use super::values::{Jsonb, Moment, integer};
-use answer::Answer;
+use answer::{Answer, Answered};
+use outcomes::Columns;
 
 impl PostgresStorage {
     pub(super) async fn advance_tasks(&self, mut call: Advance) -> Result<Vec<Progress>, StorageError> {
@@ -32,7 +32,7 @@ impl PostgresStorage {
         }
         let firsts = firsts(&call);
         let sent: Vec<_> = (0..firsts.len()).filter(|place| firsts[*place] == *place).collect();
-        let row = match send(&self.pool, &call, &sent).await {
+        let answered = match send(&self.pool, &call, &sent).await {
             Err(error) if !error.is_transient() && !sent.is_empty() => {
                 for (place, fault) in self.culprits(&call, &sent, error).await? {
                     faults.insert(place, call.outcomes[place].fail_as_not_recordable(&fault));
@@ -41,7 +41,7 @@ impl PostgresStorage {
             }
             answered => answered?,
         };
-        Answer { call: &call, firsts: &firsts, sent: &sent, faults: &faults, row: &row }.progress()
+        Answer { call: &call, firsts: &firsts, sent: &sent, faults: &faults }.progress(answered)
     }
 }
 
@@ -57,29 +57,39 @@ async fn send(
     executor: impl PgExecutor<'_>,
     call: &Advance,
     places: &[usize],
-) -> Result<PgRow, StorageError> {
+) -> Result<Answered, StorageError> {
     let outcomes: Vec<_> = places.iter().map(|place| &call.outcomes[*place]).collect();
+    let columns = Columns::of(&outcomes, call.now);
+    let wanted: Vec<_> = call.wanted.iter().map(|task| task.0).collect();
     let (names, rooms) = handlers(&call.room);
-    sqlx::query(
-        "SELECT * FROM tasker_advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+    sqlx::query_as!(
+        Answered,
+        r#"SELECT
+            tasks, recorded_places, recorded_rows, repeated_places,
+            claim_tasks, claim_steps, claim_tokens, claim_attempts,
+            edge_children, edge_parents, parent_steps, parent_kinds AS "parent_kinds: Vec<String>",
+            parent_results AS "parent_results: Vec<Option<Jsonb>>", begun_tasks, begun_rows,
+            settled_tasks, settled_states AS "settled_states: Vec<String>",
+            settled_rows AS "settled_rows: Vec<Option<i64>>", wake_tasks, wake_dues AS "wake_dues: Vec<Moment>"
+        FROM tasker_advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"#,
+        call.worker.to_string(),
+        Moment(call.now),
+        &columns.task[..],
+        &columns.step[..],
+        &columns.token[..],
+        &columns.goes_to[..],
+        &columns.is_permanent[..],
+        &columns.wait_seconds as &[Option<i32>],
+        &columns.results as &[Option<Jsonb>],
+        &columns.metadata[..],
+        outcomes::spawned(&outcomes),
+        &wanted[..],
+        integer(call.room.total),
+        call.room.per_task.map(integer),
+        names.as_deref(),
+        rooms.as_deref(),
+        Jsonb::from(audit::cancelled(audit::PARENT_CANCELLED, "step_cancelled")),
     )
-    .bind(call.worker.to_string())
-    .bind(Moment(call.now))
-    .bind(outcomes.iter().map(|outcome| outcome.task.0).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcome.step.0).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcome.token.0).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcomes::goes_to(&outcome.kind)).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcomes::is_permanent(&outcome.kind)).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcomes::wait_seconds(&outcome.kind)).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcomes::results(&outcome.kind)).collect::<Vec<_>>())
-    .bind(outcomes.iter().map(|outcome| outcomes::metadata(outcome, call.now)).collect::<Vec<_>>())
-    .bind(outcomes::spawned(&outcomes))
-    .bind(call.wanted.iter().map(|task| task.0).collect::<Vec<_>>())
-    .bind(integer(call.room.total))
-    .bind(call.room.per_task.map(integer))
-    .bind(names)
-    .bind(rooms)
-    .bind(Jsonb::from(audit::cancelled(audit::PARENT_CANCELLED, "step_cancelled")))
     .fetch_one(executor)
     .await
     .map_err(storage_error)

@@ -1,12 +1,11 @@
 //! Creating tasks: any number in one statement.
 
 use serde_json::{Value, json};
-use sqlx::postgres::PgRow;
 use tasker_engine::{Creation, NewTask, StepId, StorageError, TaskId, TaskState, Timestamp, audit};
 
 use super::PostgresStorage;
 use super::error::storage_error;
-use super::values::{Jsonb, Moment, column, integer, list};
+use super::values::{Jsonb, List, Moment, integer};
 
 impl PostgresStorage {
     pub(super) async fn create_tasks(
@@ -19,44 +18,54 @@ impl PostgresStorage {
         }
         tasks.iter().try_for_each(|task| task.check(&self.limits))?;
         let columns = Columns::of(tasks);
-        let row = sqlx::query(
-            "SELECT * FROM tasker_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        let row = sqlx::query_as!(
+            Created,
+            "SELECT unknown, not_skippable, task_ids, created, settled, step_counts, step_ids
+            FROM tasker_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            Moment(now),
+            Jsonb::from(audit::step_skipped(audit::BYPASS_STEPS, None)),
+            Jsonb::from(audit::skipped_results()),
+            &columns.definition[..],
+            &columns.identity_hash[..],
+            &columns.requested_at[..],
+            &columns.initiator[..],
+            &columns.source_system[..],
+            &columns.reason[..],
+            &columns.tags[..],
+            &columns.bypass_steps[..],
+            &columns.context[..],
+            &columns.inputs.task[..],
+            &columns.inputs.place[..],
+            &columns.inputs.value[..],
         )
-        .bind(Moment(now))
-        .bind(Jsonb::from(audit::step_skipped(audit::BYPASS_STEPS, None)))
-        .bind(Jsonb::from(audit::skipped_results()))
-        .bind(columns.definition)
-        .bind(columns.identity_hash)
-        .bind(columns.requested_at)
-        .bind(columns.initiator)
-        .bind(columns.source_system)
-        .bind(columns.reason)
-        .bind(columns.tags)
-        .bind(columns.bypass_steps)
-        .bind(columns.context)
-        .bind(columns.inputs.task)
-        .bind(columns.inputs.place)
-        .bind(columns.inputs.value)
         .fetch_one(&self.pool)
         .await
         .map_err(storage_error)?;
-        creations(&row)
+        creations(row)
     }
 }
 
-fn creations(row: &PgRow) -> Result<Vec<Creation>, StorageError> {
-    if let Some(hash) = column::<Option<String>>(row, "unknown")? {
+/// What came back.
+struct Created {
+    unknown: Option<String>,
+    not_skippable: Option<String>,
+    task_ids: List<i64>,
+    created: List<bool>,
+    settled: List<bool>,
+    step_counts: List<i32>,
+    step_ids: List<i64>,
+}
+
+fn creations(row: Created) -> Result<Vec<Creation>, StorageError> {
+    if let Some(hash) = row.unknown {
         return Err(StorageError::UnknownDefinition(hash.into()));
     }
-    if let Some(name) = column::<Option<String>>(row, "not_skippable")? {
+    if let Some(name) = row.not_skippable {
         return Err(StorageError::Bypass(name.into()));
     }
-    let ids: Vec<i64> = list(row, "task_ids")?;
-    let created: Vec<bool> = list(row, "created")?;
-    let settled: Vec<bool> = list(row, "settled")?;
-    let counts: Vec<i32> = list(row, "step_counts")?;
-    let mut steps = list::<i64>(row, "step_ids")?.into_iter().map(StepId);
-    let each = ids.into_iter().map(TaskId).zip(created).zip(settled).zip(counts);
+    let mut steps = row.step_ids.into_iter().map(StepId);
+    let tasks = row.task_ids.into_iter().map(TaskId);
+    let each = tasks.zip(row.created).zip(row.settled).zip(row.step_counts);
     Ok(each
         .map(|(((task, created), settled), count)| match created {
             true => Creation::Created {

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use tasker_engine::payload::check;
 use tasker_engine::{BoundTemplate, DefinitionHash, StorageError, Template, Timestamp};
 
 use super::PostgresStorage;
 use super::error::{corrupt, storage_error};
-use super::values::{Jsonb, Moment, column, integer};
+use super::values::{Jsonb, Moment, integer};
 
 /// Bound templates by their hash. A template never changes, so what was read once is right for ever.
 #[derive(Debug, Default)]
@@ -39,19 +39,17 @@ impl Templates {
             return Ok(());
         }
         let missing: Vec<_> = missing.iter().map(|hash| hash.as_str()).collect();
-        let rows = sqlx::query(
+        let rows = sqlx::query!(
             "SELECT definition_hash, body FROM tasker_definitions WHERE definition_hash = ANY ($1)",
+            &missing[..],
         )
-        .bind(missing)
         .fetch_all(connection)
         .await
         .map_err(storage_error)?;
-        for row in &rows {
-            let hash: String = column(row, "definition_hash")?;
-            let body: Jsonb = column(row, "body")?;
-            let template = serde_json::from_value(Value::clone(&body.0))
-                .map_err(|error| corrupt(format!("definition {hash}"), error))?;
-            self.insert(hash.into(), Arc::new(template));
+        for row in rows {
+            let template = serde_json::from_value(Arc::unwrap_or_clone(row.body.0))
+                .map_err(|error| corrupt(format!("definition {}", row.definition_hash), error))?;
+            self.insert(row.definition_hash.into(), Arc::new(template));
         }
         Ok(())
     }
@@ -72,28 +70,30 @@ impl PostgresStorage {
         }
         let mut columns = Columns::default();
         definitions.iter().for_each(|definition| columns.add(definition));
-        sqlx::query(
-            "SELECT tasker_learn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        let steps = &columns.steps;
+        sqlx::query!(
+            "SELECT tasker_learn(
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            Moment(now),
+            &columns.hash[..],
+            &columns.namespace[..],
+            &columns.name[..],
+            &columns.version as &[String],
+            &columns.description as &[Option<&str>],
+            &columns.configuration[..],
+            &columns.step_limit as &[Option<i32>],
+            &columns.body[..],
+            &steps.definition[..],
+            &steps.place[..],
+            &steps.system[..],
+            &steps.name[..],
+            &steps.description as &[Option<&str>],
+            &steps.handler[..],
+            &steps.retryable[..],
+            &steps.retry_limit[..],
+            &steps.skippable[..],
+            &steps.parents[..],
         )
-        .bind(Moment(now))
-        .bind(columns.hash)
-        .bind(columns.namespace)
-        .bind(columns.name)
-        .bind(columns.version)
-        .bind(columns.description)
-        .bind(columns.configuration)
-        .bind(columns.step_limit)
-        .bind(columns.body)
-        .bind(columns.steps.definition)
-        .bind(columns.steps.place)
-        .bind(columns.steps.system)
-        .bind(columns.steps.name)
-        .bind(columns.steps.description)
-        .bind(columns.steps.handler)
-        .bind(columns.steps.retryable)
-        .bind(columns.steps.retry_limit)
-        .bind(columns.steps.skippable)
-        .bind(columns.steps.parents)
         .execute(&self.pool)
         .await
         .map_err(storage_error)?;

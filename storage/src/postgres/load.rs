@@ -1,11 +1,13 @@
 //! Reading tasks: four statements at most, however many tasks, and one more for definitions not met before.
 
+mod rows;
+
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use sqlx::postgres::PgRow;
 use tasker_engine::{
     Binding, Current, DefinitionHash, Detail, SpawnedBy, StepId, StepName, StepRecord, StorageError, TaskId,
     TaskRecord, TaskRequest, Template, Transition, TransitionId, UnknownState,
@@ -14,7 +16,8 @@ use tasker_engine::{
 use super::PostgresStorage;
 use super::definitions::Templates;
 use super::error::{corrupt, storage_error};
-use super::values::{Jsonb, Moment, column};
+use super::values::{Jsonb, Moment};
+use rows::{HistoryRow, StepRow, TaskRow, history_rows, step_rows, task_rows};
 
 impl PostgresStorage {
     pub(super) async fn load_tasks(
@@ -42,179 +45,188 @@ pub(super) async fn load(
     detail: Detail,
 ) -> Result<Vec<TaskRecord>, StorageError> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
-    let rows = read(connection, "SELECT * FROM tasker_load_tasks($1)", &ids).await?;
-    let definitions = rows.iter().map(definition).collect::<Result<Vec<_>, _>>()?;
-    templates.read(connection, &definitions).await?;
-    let mut records = Vec::with_capacity(rows.len());
-    for (row, definition) in rows.iter().zip(definitions) {
-        let template = templates.get(&definition);
-        let template =
-            template.ok_or_else(|| corrupt(format!("definition {definition}"), "it is not stored"))?;
-        records.push(task(row, definition, template)?);
-    }
-
+    let mut records = load_records(connection, templates, &ids).await?;
+    let owners: HashMap<i64, &TaskRecord> = records.iter().map(|record| (record.id.0, record)).collect();
     let mut steps: HashMap<TaskId, Vec<StepRecord>> = HashMap::new();
-    let owners: HashMap<TaskId, &TaskRecord> = records.iter().map(|record| (record.id, record)).collect();
-    for row in &read(connection, "SELECT * FROM tasker_load_steps($1)", &ids).await? {
-        let id = TaskId(column(row, "task")?);
+    for row in step_rows(connection, &ids).await? {
         // A task that was committed between two statements, where the transaction lets that be seen.
-        let Some(owner) = owners.get(&id) else { continue };
-        steps.entry(id).or_default().push(step(row, owner)?);
+        let Some(owner) = owners.get(&row.task) else { continue };
+        steps.entry(owner.id).or_default().push(step(row, owner)?);
     }
     for record in &mut records {
         record.steps = steps.get(&record.id).cloned().unwrap_or_default();
     }
     if detail == Detail::Audit {
-        let rows = read(connection, "SELECT * FROM tasker_load_history($1)", &ids).await?;
-        add_history(&mut records, &rows)?;
+        add_history(&mut records, history_rows(connection, &ids).await?)?;
     }
     Ok(records)
 }
 
-async fn read(
+/// The tasks without their steps.
+async fn load_records(
     connection: &mut PgConnection,
-    statement: &'static str,
-    tasks: &[i64],
-) -> Result<Vec<PgRow>, StorageError> {
-    sqlx::query(statement).bind(tasks).fetch_all(connection).await.map_err(storage_error)
+    templates: &Templates,
+    ids: &[i64],
+) -> Result<Vec<TaskRecord>, StorageError> {
+    let rows = task_rows(connection, ids).await?;
+    let definitions = rows.iter().map(definition).collect::<Result<Vec<_>, _>>()?;
+    templates.read(connection, &definitions).await?;
+    let mut records = Vec::with_capacity(rows.len());
+    for (row, definition) in rows.into_iter().zip(definitions) {
+        let template = templates.get(&definition);
+        let template =
+            template.ok_or_else(|| corrupt(format!("definition {definition}"), "it is not stored"))?;
+        records.push(task(row, definition, template)?);
+    }
+    Ok(records)
 }
 
-fn definition(row: &PgRow) -> Result<DefinitionHash, StorageError> {
-    let id: i64 = column(row, "task")?;
-    let hash: Option<String> = column(row, "definition")?;
-    let hash = hash.ok_or_else(|| corrupt(format!("task {id}"), "it was made without a definition"))?;
+fn definition(row: &TaskRow) -> Result<DefinitionHash, StorageError> {
+    let hash = row.definition.as_deref();
+    let hash =
+        hash.ok_or_else(|| corrupt(format!("task {}", row.task), "it was made without a definition"))?;
     Ok(hash.into())
 }
 
-/// The task without its steps.
+/// The task without its steps. Texts that Rails left null read as what it would have put there.
 fn task(
-    row: &PgRow,
+    row: TaskRow,
     definition: DefinitionHash,
     template: Arc<Template>,
 ) -> Result<TaskRecord, StorageError> {
-    let id = TaskId(column(row, "task")?);
-    let due: Option<Moment> = column(row, "due")?;
-    let generation: Option<i64> = column(row, "generation")?;
+    let text = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
+    let request = TaskRequest {
+        context: row.context.map_or_else(|| Arc::new(json!({})), |context| context.0),
+        requested_at: row.requested_at.0,
+        initiator: text(row.initiator),
+        source_system: text(row.source_system),
+        reason: text(row.reason),
+        tags: texts("tags", row.tags)?,
+        bypass_steps: texts("bypass_steps", row.bypass_steps)?.into_iter().map(StepName::from).collect(),
+    };
+    let standing = Standing {
+        state: row.state,
+        metadata: row.metadata,
+        since: row.since,
+        sort_key: row.sort_key,
+        transition: row.transition,
+    };
     Ok(TaskRecord {
-        id,
-        identity_hash: column(row, "identity_hash")?,
+        id: TaskId(row.task),
+        identity_hash: row.identity_hash,
         template,
         definition,
-        request: request(row)?,
-        current: current(row, || format!("the state of task {id}"))?,
-        complete: column(row, "complete")?,
+        request,
+        current: standing.current(|| format!("the state of task {}", row.task))?,
+        complete: row.complete,
         steps: vec![],
         history: vec![],
-        wake: due.map(|due| due.0).zip(generation),
-        created_at: column::<Moment>(row, "created_at")?.0,
+        wake: row.due.map(|due| due.0).zip(row.generation),
+        created_at: row.created_at.0,
     })
 }
 
-/// Texts that Rails left null read as what it would have put there.
-fn request(row: &PgRow) -> Result<TaskRequest, StorageError> {
-    let text = |name| -> Result<String, StorageError> {
-        Ok(column::<Option<String>>(row, name)?.unwrap_or_else(|| "unknown".to_owned()))
-    };
-    Ok(TaskRequest {
-        context: value(row, "context")?.unwrap_or_else(|| Arc::new(json!({}))),
-        requested_at: column::<Moment>(row, "requested_at")?.0,
-        initiator: text("initiator")?,
-        source_system: text("source_system")?,
-        reason: text("reason")?,
-        tags: texts(row, "tags")?,
-        bypass_steps: texts(row, "bypass_steps")?.into_iter().map(StepName::from).collect(),
-    })
-}
-
-fn texts(row: &PgRow, name: &'static str) -> Result<Vec<String>, StorageError> {
-    match value(row, name)? {
-        Some(list) if !list.is_null() => serde_json::from_value(Value::clone(&list))
-            .map_err(|error| corrupt(format!("column {name}"), error)),
+fn texts(column: &str, list: Option<Jsonb>) -> Result<Vec<String>, StorageError> {
+    match list {
+        Some(Jsonb(list)) if !list.is_null() => serde_json::from_value(Arc::unwrap_or_clone(list))
+            .map_err(|error| corrupt(format!("column {column}"), error)),
         _ => Ok(vec![]),
     }
 }
 
-fn value(row: &PgRow, name: &'static str) -> Result<Option<Arc<Value>>, StorageError> {
-    Ok(column::<Option<Jsonb>>(row, name)?.map(|value| value.0))
+/// The most recent row of a task or step, as far as there is one.
+struct Standing {
+    state: Option<String>,
+    metadata: Option<Jsonb>,
+    since: Option<Moment>,
+    sort_key: Option<i32>,
+    transition: Option<i64>,
 }
 
-/// The state and its row; `pending` where there is no row.
-fn current<S>(row: &PgRow, what: impl FnOnce() -> String) -> Result<Current<S>, StorageError>
-where
-    S: std::str::FromStr<Err = UnknownState>,
-{
-    let state: Option<String> = column(row, "state")?;
-    let state = state.as_deref().unwrap_or("pending").parse().map_err(|error| corrupt(what(), error))?;
-    Ok(Current {
-        state,
-        metadata: metadata(row)?,
-        since: column::<Option<Moment>>(row, "since")?.map(|since| since.0),
-        sort_key: column::<Option<i32>>(row, "sort_key")?.unwrap_or(0),
-        transition: column::<Option<i64>>(row, "transition")?.map(TransitionId),
-    })
+impl Standing {
+    /// The state and its row; `pending` where there is no row.
+    fn current<S>(self, what: impl FnOnce() -> String) -> Result<Current<S>, StorageError>
+    where
+        S: FromStr<Err = UnknownState>,
+    {
+        let state = self.state.as_deref().unwrap_or("pending");
+        Ok(Current {
+            state: state.parse().map_err(|error| corrupt(what(), error))?,
+            metadata: metadata(self.metadata),
+            since: self.since.map(|since| since.0),
+            sort_key: self.sort_key.unwrap_or(0),
+            transition: self.transition.map(TransitionId),
+        })
+    }
 }
 
-fn metadata(row: &PgRow) -> Result<Value, StorageError> {
-    Ok(value(row, "metadata")?.map_or_else(|| json!({}), Arc::unwrap_or_clone))
+fn metadata(metadata: Option<Jsonb>) -> Value {
+    metadata.map_or_else(|| json!({}), |metadata| Arc::unwrap_or_clone(metadata.0))
 }
 
-fn step(row: &PgRow, task: &TaskRecord) -> Result<StepRecord, StorageError> {
-    let id = StepId(column(row, "step")?);
-    let name: String = column(row, "name")?;
-    let moment =
-        |name| -> Result<_, StorageError> { Ok(column::<Option<Moment>>(row, name)?.map(|moment| moment.0)) };
+fn step(row: StepRow, task: &TaskRecord) -> Result<StepRecord, StorageError> {
+    let binding = binding(&row, &task.template).ok_or_else(|| {
+        let why = format!("`{}` is neither in its template nor was it spawned", row.name);
+        corrupt(format!("step {}", row.step), why)
+    })?;
+    let standing = Standing {
+        state: row.state,
+        metadata: row.metadata,
+        since: row.since,
+        sort_key: row.sort_key,
+        transition: row.transition,
+    };
     Ok(StepRecord {
-        id,
-        binding: binding(row, &name, &task.template)?.ok_or_else(|| {
-            corrupt(format!("step {id}"), format!("`{name}` is neither in its template nor was it spawned"))
-        })?,
-        name: name.into(),
-        current: current(row, || format!("the state of step {id}"))?,
-        attempts: count(row, "attempts")?,
-        retry_limit: count(row, "retry_limit")?,
-        retryable: column(row, "retryable")?,
-        skippable: column(row, "skippable")?,
-        in_process: column(row, "in_process")?,
-        processed: column(row, "processed")?,
-        processed_at: moment("processed_at")?,
-        last_attempted_at: moment("last_attempted_at")?,
-        backoff_request_seconds: column(row, "backoff_request_seconds")?,
-        inputs: value(row, "inputs")?.unwrap_or_else(|| Arc::clone(&task.request.context)),
-        results: value(row, "results")?.unwrap_or_else(|| Arc::new(json!({}))),
-        parents: column::<Vec<i64>>(row, "parents")?.into_iter().map(StepId).collect(),
+        id: StepId(row.step),
+        binding,
+        name: row.name.into(),
+        current: standing.current(|| format!("the state of step {}", row.step))?,
+        attempts: count(row.attempts),
+        retry_limit: count(row.retry_limit),
+        retryable: row.retryable,
+        skippable: row.skippable,
+        in_process: row.in_process,
+        processed: row.processed,
+        processed_at: row.processed_at.map(|moment| moment.0),
+        last_attempted_at: row.last_attempted_at.map(|moment| moment.0),
+        backoff_request_seconds: row.backoff_request_seconds,
+        inputs: row.inputs.map_or_else(|| Arc::clone(&task.request.context), |inputs| inputs.0),
+        results: row.results.map_or_else(|| Arc::new(json!({})), |results| results.0),
+        parents: row.parents.into_iter().map(StepId).collect(),
         history: vec![],
     })
 }
 
 /// A number that is never below zero, whoever wrote it.
-fn count(row: &PgRow, name: &'static str) -> Result<u32, StorageError> {
-    Ok(u32::try_from(column::<i32>(row, name)?).unwrap_or(0))
+fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }
 
 /// What was noted when the step was spawned, or else what the template says.
-fn binding(row: &PgRow, name: &str, template: &Template) -> Result<Option<Binding>, StorageError> {
-    if let Some(handler) = column::<Option<String>>(row, "handler")? {
-        let spawned_by =
-            SpawnedBy { step: StepId(column(row, "spawned_by")?), index: count(row, "spawn_index")? };
-        let config = value(row, "config")?.unwrap_or_default();
-        return Ok(Some(Binding { handler: handler.into(), config, spawned_by: Some(spawned_by) }));
+fn binding(row: &StepRow, template: &Template) -> Option<Binding> {
+    if let (Some(handler), Some(by), Some(index)) = (&row.handler, row.spawned_by, row.spawn_index) {
+        return Some(Binding {
+            handler: handler.as_str().into(),
+            config: row.config.as_ref().map(|config| Arc::clone(&config.0)).unwrap_or_default(),
+            spawned_by: Some(SpawnedBy { step: StepId(by), index: count(index) }),
+        });
     }
-    let step = template.step_templates.iter().find(|step| step.name == *name);
-    Ok(step.map(|step| Binding {
+    let step = template.step_templates.iter().find(|step| step.name == *row.name);
+    step.map(|step| Binding {
         handler: step.handler_class.clone(),
         config: Arc::new(step.handler_config.clone()),
         spawned_by: None,
-    }))
+    })
 }
 
 /// Puts the rows, which come by task and in order, where they belong.
-fn add_history(records: &mut [TaskRecord], rows: &[PgRow]) -> Result<(), StorageError> {
+fn add_history(records: &mut [TaskRecord], rows: Vec<HistoryRow>) -> Result<(), StorageError> {
     let mut of_tasks: HashMap<i64, Vec<_>> = HashMap::new();
     let mut of_steps: HashMap<i64, Vec<_>> = HashMap::new();
     for row in rows {
-        match column::<Option<i64>>(row, "step")? {
+        match row.step {
             Some(step) => of_steps.entry(step).or_default().push(transition(row)?),
-            None => of_tasks.entry(column(row, "task")?).or_default().push(transition(row)?),
+            None => of_tasks.entry(row.task).or_default().push(transition(row)?),
         }
     }
     for record in records {
@@ -226,20 +238,18 @@ fn add_history(records: &mut [TaskRecord], rows: &[PgRow]) -> Result<(), Storage
     Ok(())
 }
 
-fn transition<S>(row: &PgRow) -> Result<Transition<S>, StorageError>
+fn transition<S>(row: HistoryRow) -> Result<Transition<S>, StorageError>
 where
-    S: std::str::FromStr<Err = UnknownState>,
+    S: FromStr<Err = UnknownState>,
 {
-    let id: i64 = column(row, "id")?;
-    let state = |text: &str| text.parse().map_err(|error| corrupt(format!("transition {id}"), error));
-    let from: Option<String> = column(row, "from_state")?;
+    let state = |text: &str| text.parse().map_err(|error| corrupt(format!("transition {}", row.id), error));
     Ok(Transition {
-        id: TransitionId(id),
-        from: from.as_deref().map(state).transpose()?,
-        to: state(column(row, "to_state")?)?,
-        metadata: metadata(row)?,
-        sort_key: column(row, "sort_key")?,
-        most_recent: column(row, "most_recent")?,
-        at: column::<Moment>(row, "at")?.0,
+        id: TransitionId(row.id),
+        from: row.from_state.as_deref().map(state).transpose()?,
+        to: state(&row.to_state)?,
+        metadata: metadata(row.metadata),
+        sort_key: row.sort_key,
+        most_recent: row.most_recent,
+        at: row.at.0,
     })
 }

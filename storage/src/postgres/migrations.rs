@@ -1,5 +1,8 @@
 //! The migrations, embedded when the crate is built. [`migrate`](super::migrate) carries them out.
 
+#[cfg(unix)]
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use sha2::{Digest as _, Sha256};
 
 /// One step of the schema, there and back.
@@ -67,6 +70,16 @@ pub(super) const MIGRATIONS: &[Migration] = migrations! {
     30 "0030_hand_out_wakes"
     40 "0040_add_records"
 };
+
+/// Changes with any of the migrations.
+#[cfg(unix)]
+pub(super) fn fingerprint() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for Migration { number, name, up, down, .. } in MIGRATIONS {
+        (number, name, up, down).hash(&mut hasher);
+    }
+    hasher.finish()
+}
 
 #[cfg(test)]
 mod tests {

@@ -12,18 +12,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgTransaction};
 use tasker_engine::decide::{Plan, StepMove, plan_intervention};
 use tasker_engine::{
-    Beat, Detail, ErrorReport, Intervened, Intervention, Rescue, Rescued, RetryAdvice, StepId, StepRecord,
-    StepState, StorageError, TaskId, TaskRecord, TaskState, Timestamp, Token, TransitionId, audit, payload,
+    Beat, Detail, ErrorReport, Intervened, Intervention, Rescue, Rescued, RetryAdvice, StepRecord, StepState,
+    StorageError, TaskId, TaskRecord, TaskState, Timestamp, Token, TransitionId, audit, payload,
 };
 
 use super::PostgresStorage;
 use super::error::storage_error;
 use super::load::load;
-use super::values::{Jsonb, Moment, column, integer, list};
+use super::values::{Jsonb, Moment, integer};
 
 /// A process that stands still in the midst of a transaction must not hold locks for as long: others wait for the tasks.
 const BEGIN: &str =
@@ -54,16 +53,18 @@ impl PostgresStorage {
             .map_err(|error| StorageError::Payload { field: "label", error })?;
         let mut transaction = self.begin().await?;
         let held: Vec<i64> = beat.held.iter().map(|token| token.0).collect();
-        let rows = sqlx::query("SELECT task, step, token FROM tasker_beat($1, $2, $3, $4, $5)")
-            .bind(Moment(beat.now))
-            .bind(beat.worker.to_string())
-            .bind(&beat.label)
-            .bind(held)
-            .bind(Moment(beat.hand_back_before))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(storage_error)?;
-        let lost = claims(&rows)?;
+        let lost = sqlx::query_as!(
+            Held,
+            r#"SELECT task AS "task!", step AS "step!", token AS "token!" FROM tasker_beat($1, $2, $3, $4, $5)"#,
+            Moment(beat.now),
+            beat.worker.to_string(),
+            &beat.label,
+            &held[..],
+            Moment(beat.hand_back_before),
+        )
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
         let mut handed_back = vec![];
         for task in self.lock(&mut transaction, &tasks_of(&lost)).await? {
             let steps: Vec<_> = current_claims(&task, &lost).collect();
@@ -125,8 +126,7 @@ impl PostgresStorage {
             return Ok(vec![]);
         }
         let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
-        sqlx::query("SELECT tasker_hold_tasks($1)")
-            .bind(ids)
+        sqlx::query!("SELECT tasker_hold_tasks($1)", &ids[..])
             .execute(&mut *connection)
             .await
             .map_err(storage_error)?;
@@ -134,28 +134,29 @@ impl PostgresStorage {
     }
 }
 
-/// A claim that somebody holds: the task, the step, the token.
-type Held = (TaskId, StepId, Token);
-
-fn claims(rows: &[PgRow]) -> Result<Vec<Held>, StorageError> {
-    let claim =
-        |row| Ok((TaskId(column(row, "task")?), StepId(column(row, "step")?), Token(column(row, "token")?)));
-    rows.iter().map(claim).collect()
+/// A claim that somebody holds.
+#[derive(PartialEq)]
+struct Held {
+    task: i64,
+    step: i64,
+    token: i64,
 }
 
 async fn lost_claims(connection: &mut PgConnection, rescue: Rescue) -> Result<Vec<Held>, StorageError> {
-    let rows = sqlx::query("SELECT task, step, token FROM tasker_lost_claims($1, $2)")
-        .bind(Moment(rescue.lost_before))
-        .bind(i64::try_from(rescue.limit).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await
-        .map_err(storage_error)?;
-    claims(&rows)
+    sqlx::query_as!(
+        Held,
+        r#"SELECT task AS "task!", step AS "step!", token AS "token!" FROM tasker_lost_claims($1, $2)"#,
+        Moment(rescue.lost_before),
+        i64::try_from(rescue.limit).unwrap_or(i64::MAX),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(storage_error)
 }
 
 /// Ascending, once each; the claims are ascending by task.
 fn tasks_of(claims: &[Held]) -> Vec<TaskId> {
-    let mut tasks: Vec<_> = claims.iter().map(|(task, _, _)| *task).collect();
+    let mut tasks: Vec<_> = claims.iter().map(|claim| TaskId(claim.task)).collect();
     tasks.dedup();
     tasks
 }
@@ -165,7 +166,7 @@ fn current_claims<'a>(
     task: &'a TaskRecord,
     claims: &'a [Held],
 ) -> impl Iterator<Item = (&'a StepRecord, Token)> {
-    let tokens: HashSet<_> = claims.iter().map(|(_, _, token)| *token).collect();
+    let tokens: HashSet<_> = claims.iter().map(|claim| Token(claim.token)).collect();
     let running = task.steps.iter().filter(|step| step.current.state == StepState::InProgress);
     running.filter_map(move |step| {
         let token = Token(step.current.transition?.0);
@@ -251,26 +252,35 @@ pub(super) async fn apply(
         Some(WakeAt::Exactly(due)) => (Some(Moment(due)), false),
         Some(WakeAt::AtMost(due)) => (Some(Moment(due)), true),
     };
-    let of_task =
-        |of: fn(&tasker_engine::decide::TaskMove) -> Jsonb| plan.task.iter().map(of).collect::<Vec<_>>();
-    let row = sqlx::query("SELECT * FROM tasker_apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
-        .bind(Moment(now))
-        .bind(task.id.0)
-        .bind(plan.task.iter().map(|row| row.to.as_str()).collect::<Vec<_>>())
-        .bind(of_task(|row| row.metadata.clone().into()))
-        .bind(plan.steps.iter().map(|row| row.step.0).collect::<Vec<_>>())
-        .bind(plan.steps.iter().map(|row| row.to.as_str()).collect::<Vec<_>>())
-        .bind(plan.steps.iter().map(|row| Jsonb::from(row.metadata.clone())).collect::<Vec<_>>())
-        .bind(plan.steps.iter().map(|row| row.attempts.map(integer)).collect::<Vec<_>>())
-        .bind(plan.steps.iter().map(|row| row.retryable).collect::<Vec<_>>())
-        .bind(plan.steps.iter().map(|row| row.results.as_ref().map(Jsonb::from)).collect::<Vec<_>>())
-        .bind(due)
-        .bind(keep_earlier)
-        .fetch_one(connection)
-        .await
-        .map_err(storage_error)?;
-    let rows = |name| Ok(list::<i64>(&row, name)?.into_iter().map(TransitionId).collect());
-    Ok((rows("task_rows")?, rows("step_rows")?))
+    let t_to: Vec<_> = plan.task.iter().map(|row| row.to.as_str()).collect();
+    let t_metadata: Vec<Jsonb> = plan.task.iter().map(|row| row.metadata.clone().into()).collect();
+    let steps = &plan.steps;
+    let s_step: Vec<_> = steps.iter().map(|row| row.step.0).collect();
+    let s_to: Vec<_> = steps.iter().map(|row| row.to.as_str()).collect();
+    let s_metadata: Vec<Jsonb> = steps.iter().map(|row| row.metadata.clone().into()).collect();
+    let s_attempts: Vec<_> = steps.iter().map(|row| row.attempts.map(integer)).collect();
+    let s_retryable: Vec<_> = steps.iter().map(|row| row.retryable).collect();
+    let s_results: Vec<_> = steps.iter().map(|row| row.results.as_ref().map(Jsonb::from)).collect();
+    let row = sqlx::query!(
+        r#"SELECT task_rows, step_rows FROM tasker_apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
+        Moment(now),
+        task.id.0,
+        &t_to[..],
+        &t_metadata[..],
+        &s_step[..],
+        &s_to[..],
+        &s_metadata[..],
+        &s_attempts as &[Option<i32>],
+        &s_retryable as &[Option<bool>],
+        &s_results as &[Option<Jsonb>],
+        due,
+        keep_earlier,
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(storage_error)?;
+    let rows = |ids: Option<Vec<i64>>| ids.into_iter().flatten().map(TransitionId).collect();
+    Ok((rows(row.task_rows), rows(row.step_rows)))
 }
 
 fn moved(

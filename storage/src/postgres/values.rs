@@ -1,6 +1,7 @@
 //! Values as they travel to and from PostgreSQL.
 
 use std::sync::Arc;
+use std::vec;
 
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -110,7 +111,8 @@ impl Decode<'_, Postgres> for Jsonb {
     }
 }
 
-/// A column of a row, of whatever type it is to be read as.
+/// A column of a row, of whatever type it is to be read as: for statements that are put together at run time, which the
+/// macros cannot check.
 pub(super) fn column<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, StorageError>
 where
     T: Decode<'r, Postgres> + Type<Postgres>,
@@ -118,12 +120,31 @@ where
     row.try_get(name).map_err(|error| corrupt(format!("column {name}"), error))
 }
 
-/// A column that holds an array; NULL is an empty one.
+/// As [`column`], of one that holds an array; NULL is an empty one.
 pub(super) fn list<T>(row: &PgRow, name: &'static str) -> Result<Vec<T>, StorageError>
 where
     T: for<'a> Decode<'a, Postgres> + Type<Postgres> + PgHasArrayType,
 {
     Ok(column::<Option<Vec<T>>>(row, name)?.unwrap_or_default())
+}
+
+/// An array that came back; NULL is an empty one.
+#[derive(Debug)]
+pub(super) struct List<T>(Vec<T>);
+
+impl<T> From<Option<Vec<T>>> for List<T> {
+    fn from(array: Option<Vec<T>>) -> Self {
+        Self(array.unwrap_or_default())
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
 }
 
 /// A number for a column `integer`. What is larger than any is as good as the largest.

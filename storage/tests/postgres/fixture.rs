@@ -1,11 +1,8 @@
 //! A database for each test, and short words for calls.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -35,9 +32,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        let database =
-            TestDatabase::cloned(&schema_key().expect("the migrations can be read"), migrated).await;
-        let database = database.expect("a database for the test");
+        let database = migrated_database().await;
         let pool = PgPoolOptions::new().max_connections(8).connect_with(database.options()).await;
         Self { storage: pool.expect("a connection").into(), database }
     }
@@ -97,28 +92,7 @@ impl Fixture {
 
 /// A copy of a database that was migrated once.
 pub(crate) async fn migrated_database() -> TestDatabase {
-    let key = schema_key().expect("the migrations can be read");
-    TestDatabase::cloned(&key, migrated).await.expect("a database for the test")
-}
-
-/// Changes with the migrations, so that a template made from others is not taken.
-fn schema_key() -> io::Result<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut files =
-        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    for file in files {
-        fs::read(file)?.hash(&mut hasher);
-    }
-    Ok(format!("tasker schema {:x}", hasher.finish()))
-}
-
-async fn migrated(options: PgConnectOptions) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pool = PgPool::connect_with(options).await?;
-    PostgresStorage::from(pool.clone()).migrate().await?;
-    pool.close().await;
-    Ok(())
+    TestDatabase::migrated().await.expect("a database for the test")
 }
 
 /// A task that was created.

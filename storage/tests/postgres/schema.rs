@@ -531,21 +531,3 @@ async fn no_index_names_a_column_that_a_claim_or_an_outcome_writes() {
         }
     }
 }
-
-/// The crate is published by itself; the migrations lie in a room of the workspace.
-#[test]
-fn the_package_brings_the_migrations_along() {
-    let listed = Command::new(env!("CARGO"))
-        .args(["package", "--list", "--allow-dirty", "--offline"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    for file in files(".sql") {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        assert!(
-            listed.lines().any(|line| line == format!("migrations/{name}")),
-            "{name} is not in\n{listed}"
-        );
-    }
-}

@@ -8,8 +8,47 @@ use tasker_engine::{Outcome, OutcomeKind, RetryAdvice, SpawnedStep, Timestamp};
 
 use super::super::values::{Jsonb, integer};
 
+/// Outcomes as columns, one value for each.
+pub(super) struct Columns {
+    pub(super) task: Vec<i64>,
+    pub(super) step: Vec<i64>,
+    pub(super) token: Vec<i64>,
+    pub(super) goes_to: Vec<&'static str>,
+    pub(super) is_permanent: Vec<bool>,
+    pub(super) wait_seconds: Vec<Option<i32>>,
+    pub(super) results: Vec<Option<Jsonb>>,
+    pub(super) metadata: Vec<Jsonb>,
+}
+
+impl Columns {
+    pub(super) fn of(outcomes: &[&Outcome], now: Timestamp) -> Self {
+        Self {
+            task: outcomes.iter().map(|outcome| outcome.task.0).collect(),
+            step: outcomes.iter().map(|outcome| outcome.step.0).collect(),
+            token: outcomes.iter().map(|outcome| outcome.token.0).collect(),
+            goes_to: outcomes.iter().map(|outcome| goes_to(&outcome.kind)).collect(),
+            is_permanent: outcomes.iter().map(|outcome| is_permanent(&outcome.kind)).collect(),
+            wait_seconds: outcomes.iter().map(|outcome| wait_seconds(&outcome.kind)).collect(),
+            results: outcomes.iter().map(|outcome| results(&outcome.kind)).collect(),
+            metadata: outcomes.iter().map(|outcome| metadata(outcome, now)).collect(),
+        }
+    }
+}
+
+/// All steps that are to be added; NULL when there are none, as mostly.
+pub(super) fn spawned(outcomes: &[&Outcome]) -> Option<Jsonb> {
+    let of = |(number, outcome): (usize, &&Outcome)| -> Vec<Value> {
+        let steps = outcome.spawned.iter().enumerate();
+        steps.map(|(index, step)| spawned_step(number + 1, index, step)).collect()
+    };
+    let completed =
+        outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome.kind, OutcomeKind::Completed(_)));
+    let steps: Vec<_> = completed.flat_map(of).collect();
+    (!steps.is_empty()).then(|| Value::from(steps).into())
+}
+
 /// The state that the step goes to.
-pub(super) fn goes_to(kind: &OutcomeKind) -> &'static str {
+fn goes_to(kind: &OutcomeKind) -> &'static str {
     match kind {
         OutcomeKind::Completed(_) => "complete",
         OutcomeKind::Failed { .. } => "error",
@@ -17,12 +56,12 @@ pub(super) fn goes_to(kind: &OutcomeKind) -> &'static str {
     }
 }
 
-pub(super) fn is_permanent(kind: &OutcomeKind) -> bool {
+fn is_permanent(kind: &OutcomeKind) -> bool {
     matches!(kind, OutcomeKind::Failed { retry: RetryAdvice::Never, .. })
 }
 
 /// Whole seconds, rounded up.
-pub(super) fn wait_seconds(kind: &OutcomeKind) -> Option<i32> {
+fn wait_seconds(kind: &OutcomeKind) -> Option<i32> {
     match kind {
         OutcomeKind::Failed { retry: RetryAdvice::After(wait), .. } => {
             Some(integer(wait.saturating_add(Duration::from_nanos(999_999_999)).as_secs()))
@@ -32,7 +71,7 @@ pub(super) fn wait_seconds(kind: &OutcomeKind) -> Option<i32> {
 }
 
 /// What the step yielded, or what a failure adds to what it had.
-pub(super) fn results(kind: &OutcomeKind) -> Option<Jsonb> {
+fn results(kind: &OutcomeKind) -> Option<Jsonb> {
     match kind {
         OutcomeKind::Completed(results) => Some(results.into()),
         OutcomeKind::Failed { error, .. } => {
@@ -44,7 +83,7 @@ pub(super) fn results(kind: &OutcomeKind) -> Option<Jsonb> {
 
 /// What the row says. Of a failure, what depends on the step as it stands is said as if there were no limit, and
 /// `tasker_record` corrects it.
-pub(super) fn metadata(outcome: &Outcome, now: Timestamp) -> Jsonb {
+fn metadata(outcome: &Outcome, now: Timestamp) -> Jsonb {
     let row = match &outcome.kind {
         OutcomeKind::Completed(_) => audit::step_completed(outcome.token, outcome.attempt, outcome.duration),
         OutcomeKind::Failed { error, retry } => audit::step_failed(&Failure {
@@ -61,18 +100,6 @@ pub(super) fn metadata(outcome: &Outcome, now: Timestamp) -> Jsonb {
         OutcomeKind::Snooze { until } => audit::step_snoozed(outcome.token, *until),
     };
     row.into()
-}
-
-/// All steps that are to be added; NULL when there are none, as mostly.
-pub(super) fn spawned(outcomes: &[&Outcome]) -> Option<Jsonb> {
-    let of = |(number, outcome): (usize, &&Outcome)| -> Vec<Value> {
-        let steps = outcome.spawned.iter().enumerate();
-        steps.map(|(index, step)| spawned_step(number + 1, index, step)).collect()
-    };
-    let completed =
-        outcomes.iter().enumerate().filter(|(_, outcome)| matches!(outcome.kind, OutcomeKind::Completed(_)));
-    let steps: Vec<_> = completed.flat_map(of).collect();
-    (!steps.is_empty()).then(|| Value::from(steps).into())
 }
 
 fn spawned_step(outcome: usize, index: usize, step: &SpawnedStep) -> Value {

@@ -1,14 +1,21 @@
 //! One database for one test.
+//!
+//! Its statements are not checked by sqlx's macros: they are about servers and databases, and most hold a name that is
+//! made here, which cannot be bound.
 
 use std::error::Error;
 use std::{env, thread};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use tasker_engine::StorageError;
 use tokio::runtime;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
+use super::super::error::storage_error;
+use super::super::migrate::{Migrate, MigrateError, migrate};
+use super::super::migrations;
 use super::{Cluster, ClusterError, Durability};
 
 /// The environment variable that names the server for tests, by the URL of a database on it whose user may
@@ -104,6 +111,31 @@ impl TestDatabase {
     {
         let template = prepared_template(server, key, prepare).await?;
         Self::create(server, &template).await
+    }
+
+    /// A copy of a database with the schema of the backend, which is made once for each version of the schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`cloned`](Self::cloned).
+    pub async fn migrated() -> Result<Self, ClusterError> {
+        Self::migrated_on(&server_url().await?).await
+    }
+
+    /// As [`migrated`](Self::migrated), on the server that `server` is the URL of a database of.
+    ///
+    /// # Errors
+    ///
+    /// As [`cloned`](Self::cloned).
+    pub async fn migrated_on(server: &str) -> Result<Self, ClusterError> {
+        let key = format!("tasker schema {:x}", migrations::fingerprint());
+        Self::cloned_on(server, &key, |options| async move {
+            let pool = PgPool::connect_with(options).await.map_err(storage_error)?;
+            migrate(&pool, Migrate::default()).await.map_err(MigrateError::into_storage_error)?;
+            pool.close().await;
+            Ok::<_, StorageError>(())
+        })
+        .await
     }
 
     /// Its name on the server.
