@@ -7,6 +7,8 @@ mod adoption;
 mod agreement;
 #[path = "postgres/analytics.rs"]
 mod analytics;
+#[path = "postgres/barrier.rs"]
+mod barrier;
 #[path = "postgres/catalogue.rs"]
 mod catalogue;
 #[path = "postgres/contexts.rs"]
@@ -16,6 +18,8 @@ mod contexts;
 mod contract;
 #[path = "postgres/cost.rs"]
 mod cost;
+#[path = "postgres/failures.rs"]
+mod failures;
 #[path = "postgres/fixture.rs"]
 mod fixture;
 #[path = "postgres/graphs.rs"]
@@ -41,3 +45,5 @@ mod sessions;
 mod statements;
 #[path = "postgres/taking_over.rs"]
 mod taking_over;
+#[path = "postgres/wire.rs"]
+mod wire;

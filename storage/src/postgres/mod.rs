@@ -24,6 +24,7 @@ mod values;
 mod wakes;
 
 pub use connect::ConnectError;
+pub use error::DatabaseRefusal;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
 pub use queue::PostgresQueue;
 pub use storage::PostgresStorage;

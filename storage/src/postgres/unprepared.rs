@@ -10,4 +10,5 @@ mod error;
 mod migrate;
 mod migrations;
 
+pub use error::DatabaseRefusal;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};

@@ -1,56 +1,14 @@
 //! Two callers on one task, in a set order: a connection holds the lock of the task while both line up for it, so the
 //! one that came first goes first.
 
-use std::time::Duration;
-
 use serde_json::json;
-use sqlx::Connection as _;
-use sqlx::postgres::PgConnection;
 use tasker_engine::{
     Act, Advance, Intervened, Intervention, OutcomeKind, ParentResult, Progress, Recording, SpawnedStep,
     Storage as _, StorageError, TaskCommand, TaskState,
 };
-use tokio::task::JoinHandle;
 
+use crate::barrier::Barrier;
 use crate::fixture::{Fixture, NOW, Started, bringing, completed, ended, named, wanting, yielded};
-
-/// A transaction of nobody's that holds the lock of a task.
-struct Barrier<'a> {
-    fixture: &'a Fixture,
-    holder: PgConnection,
-    waiting: i64,
-}
-
-impl<'a> Barrier<'a> {
-    async fn before(fixture: &'a Fixture, task: &Started) -> Self {
-        let mut holder = PgConnection::connect_with(&fixture.options()).await.unwrap();
-        sqlx::query("BEGIN").execute(&mut holder).await.unwrap();
-        sqlx::query("SELECT FROM tasker_tasks WHERE task_id = $1 FOR NO KEY UPDATE")
-            .bind(task.id.0)
-            .execute(&mut holder)
-            .await
-            .unwrap();
-        Self { fixture, holder, waiting: 0 }
-    }
-
-    /// Starts a call and returns when it waits for the lock, behind those before it.
-    async fn then<T: Send + 'static>(
-        &mut self,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> JoinHandle<T> {
-        let started = tokio::spawn(call);
-        self.waiting += 1;
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while self.fixture.number(waiting).await < self.waiting {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        started
-    }
-
-    async fn lift(mut self) {
-        sqlx::query("ROLLBACK").execute(&mut self.holder).await.unwrap();
-    }
-}
 
 /// Makes both calls, the first one first, and answers what they answered.
 async fn in_order<A: Send + 'static, B: Send + 'static>(

@@ -345,18 +345,6 @@ async fn a_definition_with_a_bad_configuration_is_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn moving_at_another_isolation_is_refused() {
-    let fixture = Fixture::new().await;
-    let task = fixture.start("a").await;
-    let options = fixture.options().options([("default_transaction_isolation", "repeatable read")]);
-    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let strict = PostgresStorage::from(pool.clone());
-    let error = strict.advance(wanting(task.id)).await.unwrap_err();
-    assert!(matches!(error, StorageError::Refused(_)), "{error:?}");
-    pool.close().await;
-}
-
-#[tokio::test]
 async fn a_connection_that_is_cut_is_transient_and_the_next_call_goes_through() {
     let fixture = Fixture::new().await;
     let task = fixture.start("a").await;

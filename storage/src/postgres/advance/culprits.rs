@@ -43,16 +43,8 @@ impl PostgresStorage {
         transaction.rollback().await.map_err(storage_error)?;
         match tried {
             Ok(_) => Ok(None),
-            Err(StorageError::Refused(fault)) => Ok(Some(said(fault.as_ref()))),
+            Err(StorageError::Refused(fault)) => Ok(Some(fault.to_string())),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// What the database says, without the driver's words around it.
-fn said(fault: &(dyn std::error::Error + 'static)) -> String {
-    match fault.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Database(refused)) => refused.message().to_owned(),
-        _ => fault.to_string(),
     }
 }
