@@ -2,11 +2,16 @@
 
 use std::error::Error;
 
+use std::time::Duration;
+
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use tasker_engine::StorageError;
 
 use super::error::storage_error;
+
+/// A connection that was not used for that long is tried before it is used.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A database that could not be connected to. The source of the [`StorageError`] that
 /// [`PostgresStorage::connect`](super::PostgresStorage::connect) returns. Never shows the URL, which may hold a password.
@@ -56,7 +61,19 @@ pub(super) async fn connect(url: &str) -> Result<PgPool, StorageError> {
     let options = options(url).map_err(|error| StorageError::Refused(error.into()))?;
     let probe = PgConnection::connect_with(&options).await.map_err(|error| not_connected(&options, error))?;
     probe.close().await.map_err(storage_error)?;
-    PgPool::connect_with(options).await.map_err(storage_error)
+    let pool = PgPoolOptions::new()
+        // To try a connection before each call would cost a round trip. One that was in use a moment ago is there; if it
+        // is not, the call says that it may be made again.
+        .test_before_acquire(false)
+        .before_acquire(|connection, since| {
+            Box::pin(async move {
+                if since.idle_for > QUIET {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+    pool.connect_with(options).await.map_err(storage_error)
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, ConnectError> {
