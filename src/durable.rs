@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tasker_engine::{
     Clock, DynClock, Engine, EngineError, Erased, EventSink, NoEvents, Parts, Settings, SettingsErrors,
-    SystemClock,
 };
 use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 
@@ -15,7 +14,8 @@ const POLL: Duration = Duration::from_secs(2);
 /// Makes engines that keep their tasks in PostgreSQL. In the [`prelude`](crate::prelude), so that
 /// `Engine::postgres(url)` stands where `Engine::in_memory()` stood, and nothing else changes.
 pub trait Postgres: Sized {
-    /// Connects, brings the schema up to date, and makes an engine on the system's clock.
+    /// Connects, brings the schema up to date, and makes an engine on the server's clock, which all processes that share
+    /// the database go by ([`PostgresStorage::clock`]).
     ///
     /// # Errors
     /// When the server cannot be reached or turns us away, or the schema is newer than this program.
@@ -39,7 +39,8 @@ impl Postgres for Engine {
     async fn postgres(url: &str) -> Result<Self, EngineError> {
         let storage = PostgresStorage::connect(url).await?;
         storage.migrate().await?;
-        Ok(Self::on_postgres(storage, SystemClock::default(), NoEvents, Settings::default())?)
+        let clock = storage.clock().await?;
+        Ok(Self::on_postgres(storage, clock, NoEvents, Settings::default())?)
     }
 
     fn on_postgres(

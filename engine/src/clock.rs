@@ -1,4 +1,6 @@
-//! Time as a part that can be replaced: the system's, or a simulated one that jumps.
+//! Time as a part that can be replaced: the system's, a server's, or a simulated one that jumps.
+
+mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::Timestamp;
+pub use server::{ClockKeeper, ClockReading, ServerClock, Skew};
 
 /// Tells the time, and waits.
 ///

@@ -35,7 +35,9 @@ mod template;
 mod time;
 mod worker;
 
-pub use clock::{Busy, Clock, DynClock, SimulatedClock, SystemClock};
+pub use clock::{
+    Busy, Clock, ClockKeeper, ClockReading, DynClock, ServerClock, SimulatedClock, Skew, SystemClock,
+};
 pub use condition::{Condition, Until};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use decide::ReferenceBackoff;

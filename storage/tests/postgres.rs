@@ -11,6 +11,8 @@ mod analytics;
 mod barrier;
 #[path = "postgres/catalogue.rs"]
 mod catalogue;
+#[path = "postgres/clock.rs"]
+mod clock;
 #[path = "postgres/contexts.rs"]
 mod contexts;
 #[cfg(all(feature = "conformance", feature = "memory"))]

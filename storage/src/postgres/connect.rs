@@ -1,7 +1,6 @@
 //! Connecting to the database that a URL names, and what to do when that fails.
 
 use std::error::Error;
-
 use std::time::Duration;
 
 use sqlx::Connection as _;

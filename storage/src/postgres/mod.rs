@@ -6,6 +6,7 @@
 //! [`cluster`] brings up temporary servers, so that tests, examples and benches need no server of their own.
 
 mod advance;
+mod clock;
 #[cfg(unix)]
 pub mod cluster;
 mod connect;
