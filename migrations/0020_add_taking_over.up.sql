@@ -112,6 +112,10 @@ BEGIN
         WHERE t.workflow_step_id = s.workflow_step_id ORDER BY t.most_recent DESC, t.sort_key DESC LIMIT 1
     ) AS last
     WHERE NOT last.most_recent;
+    INSERT INTO tasker_fresh_tasks (task_id)
+    SELECT u.task FROM unnest(taken) AS u (task)
+    WHERE NOT EXISTS (SELECT FROM tasker_task_transitions AS t WHERE t.task_id = u.task)
+    ON CONFLICT (task_id) DO NOTHING;
     INSERT INTO tasker_wakes (task_id, due_at)
     SELECT u.task, p_now FROM unnest(taken) AS u (task)
     WHERE NOT EXISTS (

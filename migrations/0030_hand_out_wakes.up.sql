@@ -23,6 +23,7 @@ CREATE FUNCTION tasker_receive_wakes(
 )
 LANGUAGE plpgsql
 -- As for `tasker_advance`.
+SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off SET jit = off
 AS $$

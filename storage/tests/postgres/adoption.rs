@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use tasker_storage::postgres::cluster::TestDatabase;
 use tasker_storage::postgres::{Change, Difference, Migrate, MigrateError, PostgresStorage, TablesFound};
 
-use crate::catalogue::catalogue;
+use crate::catalogue::{assert_same, catalogue};
 
 /// A database as the Rails engine leaves it, and a storage on it that has not migrated yet.
 pub(crate) struct Rails {
@@ -92,6 +92,7 @@ async fn a_database_that_rails_made_is_added_to_and_nothing_of_it_changes() {
         "index_workflow_step_edges_on_from_step_id_and_to_step_id",
         "tasker_no_edge_to_itself",
         "tasker_running_claims",
+        "tasker_open_tasks",
     ];
     assert_eq!(done(Change::Added).collect::<Vec<_>>(), added);
     for name in added {
@@ -117,7 +118,7 @@ async fn adopting_twice_and_two_at_once_does_it_once() {
     let before = rails.catalogue().await;
     let again = rails.storage.migrate_with(Migrate::default()).await.unwrap();
     assert_eq!((again.tables, again.done), (TablesFound::Rails, vec![]));
-    assert_eq!(rails.catalogue().await, before);
+    assert_same(&rails.catalogue().await, &before, "");
 }
 
 #[tokio::test]
@@ -136,15 +137,15 @@ async fn an_adopted_database_is_taken_back_to_what_rails_made() {
     for number in [8, 3, 2] {
         rails.storage.revert(number).await.unwrap();
         rails.storage.migrate().await.unwrap();
-        assert_eq!(rails.catalogue().await, adopted, "from {number}");
+        assert_same(&rails.catalogue().await, &adopted, &format!("from {number}"));
     }
     rails.storage.revert(0).await.unwrap();
-    assert_eq!(rails.catalogue().await, before);
+    assert_same(&rails.catalogue().await, &before, "");
     let rows = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tasker_tasks");
     assert_eq!(rows.fetch_one(rails.pool()).await.unwrap(), 7);
     let report = rails.storage.migrate_with(Migrate::default()).await.unwrap();
     assert_eq!(report.tables, TablesFound::Rails);
-    assert_eq!(rails.catalogue().await, adopted);
+    assert_same(&rails.catalogue().await, &adopted, "");
 }
 
 #[tokio::test]
@@ -170,8 +171,66 @@ async fn a_new_database_has_what_an_adopted_one_is_given() {
             .filter(|line| line.starts_with("index ") || line.contains("no_edge_to_itself"))
             .collect()
     };
-    assert_eq!(indexes(rails.catalogue().await), indexes(catalogue(new.pool()).await));
+    assert_same(&indexes(rails.catalogue().await), &indexes(catalogue(new.pool()).await), "");
     new.pool().close().await;
+}
+
+/// What Rails' functions and its view are made of.
+async fn bodies(rails: &Rails) -> BTreeSet<String> {
+    let of_theirs = |line: &String| {
+        line.starts_with("view tasker_step_dag_relationships ")
+            || line.starts_with("function ")
+                && !line.starts_with("function tasker_")
+                && !line.contains("_at(")
+                && !line.contains("_v02(")
+    };
+    rails.catalogue().await.into_iter().filter(of_theirs).collect()
+}
+
+#[tokio::test]
+async fn functions_that_rails_made_are_replaced_when_asked_and_come_back() {
+    let rails = Rails::new().await;
+    let theirs = bodies(&rails).await;
+    assert_eq!(theirs.len(), 10);
+    rails.storage.migrate().await.unwrap();
+    assert_eq!(bodies(&rails).await, theirs);
+    let adopted = rails.catalogue().await;
+    let ready = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM get_step_readiness_status(2) WHERE ready_for_execution",
+    );
+    assert_eq!(ready.fetch_one(rails.pool()).await.unwrap(), 0, "a stub");
+
+    let replace = Migrate { replace_functions: true, ..Migrate::default() };
+    let report = rails.storage.migrate_with(replace).await.unwrap();
+    assert_eq!(report.done.iter().map(|done| done.what).collect::<Vec<_>>(), [Change::Replaced]);
+    let ours = bodies(&rails).await;
+    assert_eq!((ours.len(), ours.intersection(&theirs).count()), (10, 0));
+    let ready = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM get_step_readiness_status(2) WHERE ready_for_execution",
+    );
+    assert_eq!(ready.fetch_one(rails.pool()).await.unwrap(), 1);
+    let roots =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tasker_step_dag_relationships WHERE is_root_step");
+    assert_eq!(roots.fetch_one(rails.pool()).await.unwrap(), 7);
+    assert_eq!(rails.storage.migrate_with(replace).await.unwrap().done, []);
+
+    let number: i64 = report.done[0].name[..4].parse().unwrap();
+    rails.storage.revert(number - 1).await.unwrap();
+    assert_eq!(bodies(&rails).await, theirs);
+    rails.storage.migrate().await.unwrap();
+    assert_same(&rails.catalogue().await, &adopted, "");
+}
+
+#[tokio::test]
+async fn functions_can_be_replaced_at_once() {
+    let rails = Rails::new().await;
+    let before = rails.catalogue().await;
+    let theirs = bodies(&rails).await;
+    let replace = Migrate { replace_functions: true, ..Migrate::default() };
+    rails.storage.migrate_with(replace).await.unwrap();
+    assert_eq!(bodies(&rails).await.intersection(&theirs).count(), 0);
+    rails.storage.revert(0).await.unwrap();
+    assert_same(&rails.catalogue().await, &before, "");
 }
 
 #[tokio::test]
@@ -217,7 +276,7 @@ async fn every_difference_is_told_and_nothing_is_changed() {
          CREATE UNIQUE INDEX index_tasks_on_identity_hash ON tasker_tasks USING btree (identity_hash)",
     ];
     assert_eq!(told, expected.map(ToOwned::to_owned).into());
-    assert_eq!(rails.catalogue().await, before);
+    assert_same(&rails.catalogue().await, &before, "");
     let noted = sqlx::query_scalar::<_, bool>("SELECT to_regclass('tasker_migrations') IS NULL");
     assert!(noted.fetch_one(rails.pool()).await.unwrap(), "no note of it either");
 }
@@ -300,7 +359,7 @@ async fn constraints_that_rows_are_in_the_way_of_are_told_and_tried_again_when_a
         report.done.iter().filter(|done| done.what == Change::Added).map(|done| done.name).collect();
     assert_eq!(
         added,
-        ["tasker_running_claims", "tasker_children_of_step"],
+        ["tasker_running_claims", "tasker_open_tasks", "tasker_children_of_step"],
         "what looks for children is served"
     );
 
@@ -339,7 +398,7 @@ async fn a_dry_run_on_a_database_that_rails_made_tells_all_and_changes_nothing()
     let report = rails.storage.migrate_with(Migrate { dry_run: true, ..Migrate::default() }).await.unwrap();
     assert_eq!((report.tables, report.hindered.len()), (TablesFound::Rails, 1));
     assert!(report.to_string().contains("0001_create_catalogue: would be left as it was found"), "{report}");
-    assert_eq!(rails.catalogue().await, before);
+    assert_same(&rails.catalogue().await, &before, "");
 }
 
 #[tokio::test]
@@ -361,7 +420,7 @@ async fn tables_of_another_owner_are_refused_before_any_work() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(rails.catalogue().await, before);
+    assert_same(&rails.catalogue().await, &before, "");
     guest.pool().close().await;
     rails.sql(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }

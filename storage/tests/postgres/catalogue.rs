@@ -44,6 +44,14 @@ pub(crate) async fn catalogue(pool: &PgPool) -> BTreeSet<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Two catalogues are the same; what they differ in is told otherwise.
+#[track_caller]
+pub(crate) fn assert_same(found: &BTreeSet<String>, expected: &BTreeSet<String>, what: &str) {
+    let missing: Vec<_> = expected.difference(found).collect();
+    let surplus: Vec<_> = found.difference(expected).collect();
+    assert!(missing.is_empty() && surplus.is_empty(), "{what}\nmissing: {missing:#?}\nsurplus: {surplus:#?}");
+}
+
 /// The reference's tables, in the words of `reference_tables.txt`: one text for each, lines in no order.
 pub(crate) async fn reference_tables(pool: &PgPool) -> Vec<(String, BTreeSet<String>)> {
     let names = sqlx::query_scalar::<_, String>(

@@ -87,6 +87,19 @@ async fn unfinished_tasks_are_taken_over_once_and_others_are_told_with_why_not()
 }
 
 #[tokio::test]
+async fn a_task_that_was_taken_over_and_lost_its_wake_is_swept() {
+    let rails = taken(Interrupted::Leave).await;
+    rails.sql("DELETE FROM tasker_wakes").await;
+    assert_eq!(
+        rails.storage.sweep(NOW, None, 10).await.unwrap().woken,
+        3,
+        "but for that which runs somewhere"
+    );
+    let due = rails.storage.due(NOW, 10).await.unwrap().wakes;
+    assert_eq!(due.iter().map(|wake| wake.task.0).collect::<Vec<_>>(), [2, 3, 5]);
+}
+
+#[tokio::test]
 async fn a_task_of_other_steps_or_edges_is_left() {
     for (edges, why) in [
         (

@@ -14,8 +14,8 @@ pub(super) struct Addition {
     pub(super) name: &'static str,
     table: &'static str,
     /// How the server writes what does the same, whatever it is called: the end of an index's definition, or the whole
-    /// of a constraint's.
-    shape: &'static str,
+    /// of a constraint's. `None` where the reference has nothing like it.
+    shape: Option<&'static str>,
     is_unique: bool,
     /// Tells the first few rows in its way, one text each, and how many there are.
     obstacles: Option<&'static str>,
@@ -50,7 +50,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "index_workflow_steps_on_task_id_and_named_step_id",
         table: "tasker_workflow_steps",
-        shape: "USING btree (task_id, named_step_id)",
+        shape: Some("USING btree (task_id, named_step_id)"),
         is_unique: true,
         obstacles: Some(
             "SELECT count(*) OVER () AS count,
@@ -65,7 +65,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "index_workflow_step_edges_on_from_step_id_and_to_step_id",
         table: "tasker_workflow_step_edges",
-        shape: "USING btree (from_step_id, to_step_id)",
+        shape: Some("USING btree (from_step_id, to_step_id)"),
         is_unique: true,
         obstacles: Some(
             "SELECT count(*) OVER () AS count,
@@ -80,7 +80,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "tasker_no_edge_to_itself",
         table: "tasker_workflow_step_edges",
-        shape: "CHECK ((from_step_id <> to_step_id))",
+        shape: Some("CHECK ((from_step_id <> to_step_id))"),
         is_unique: false,
         obstacles: Some(
             "SELECT count(*) OVER () AS count, format('edge %s leads from step %s to itself', id, from_step_id) AS example
@@ -93,7 +93,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "tasker_named_steps_by_name",
         table: "tasker_named_steps",
-        shape: "USING btree (name)",
+        shape: Some("USING btree (name)"),
         is_unique: false,
         obstacles: None,
         add: "CREATE INDEX tasker_named_steps_by_name ON tasker_named_steps (name)",
@@ -102,7 +102,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "tasker_steps_of_task",
         table: "tasker_workflow_steps",
-        shape: "USING btree (task_id, workflow_step_id)",
+        shape: Some("USING btree (task_id, workflow_step_id)"),
         is_unique: false,
         obstacles: None,
         add: "CREATE INDEX tasker_steps_of_task ON tasker_workflow_steps (task_id, workflow_step_id)",
@@ -111,7 +111,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "tasker_parents_of_step",
         table: "tasker_workflow_step_edges",
-        shape: "USING btree (to_step_id, from_step_id)",
+        shape: Some("USING btree (to_step_id, from_step_id)"),
         is_unique: false,
         obstacles: None,
         add: "CREATE INDEX tasker_parents_of_step
@@ -121,8 +121,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         name: "tasker_running_claims",
         table: "tasker_workflow_step_transitions",
-        shape: "USING btree (((metadata ->> 'worker_id'::text))) \
-                WHERE (most_recent AND ((to_state)::text = 'in_progress'::text))",
+        shape: None,
         is_unique: false,
         obstacles: None,
         add: "CREATE INDEX tasker_running_claims
@@ -131,9 +130,19 @@ pub(super) const ADDITIONS: &[Addition] = &[
         remove: "DROP INDEX IF EXISTS tasker_running_claims",
     },
     Addition {
+        name: "tasker_open_tasks",
+        table: "tasker_task_transitions",
+        shape: None,
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_open_tasks ON tasker_task_transitions (task_id)
+                  WHERE most_recent AND to_state IN ('pending', 'in_progress')",
+        remove: "DROP INDEX IF EXISTS tasker_open_tasks",
+    },
+    Addition {
         name: "tasker_children_of_step",
         table: "tasker_workflow_step_edges",
-        shape: "USING btree (from_step_id, to_step_id)",
+        shape: Some("USING btree (from_step_id, to_step_id)"),
         is_unique: false,
         obstacles: None,
         add: "CREATE INDEX tasker_children_of_step
@@ -143,18 +152,19 @@ pub(super) const ADDITIONS: &[Addition] = &[
 ];
 
 impl Addition {
-    /// Whether something does the same, under whatever name.
+    /// Whether it is there, or something that does the same under another name.
     pub(super) async fn is_there(&self, connection: &mut PgConnection) -> Result<bool, MigrateError> {
         let found = sqlx::query_scalar(
             "SELECT EXISTS (
-                 SELECT FROM pg_index AS i
-                 WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND (i.indisunique OR NOT $2)
-                     AND regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', 'USING ') = $3
+                 SELECT FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid
+                 WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND (i.indisunique OR NOT $2) AND (
+                     x.relname = $3 OR regexp_replace(pg_get_indexdef(x.oid), '^.* USING ', 'USING ') = $4)
              ) OR EXISTS (
                  SELECT FROM pg_constraint AS c
-                 WHERE c.conrelid = to_regclass($1) AND pg_get_constraintdef(c.oid) = $3)",
+                 WHERE c.conrelid = to_regclass($1) AND pg_get_constraintdef(c.oid) = $4)",
         );
-        Ok(found.bind(self.table).bind(self.is_unique).bind(self.shape).fetch_one(connection).await?)
+        let found = found.bind(self.table).bind(self.is_unique).bind(self.name).bind(self.shape);
+        Ok(found.fetch_one(connection).await?)
     }
 
     /// The rows in its way, if there are any.

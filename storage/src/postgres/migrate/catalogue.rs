@@ -26,6 +26,19 @@ pub(super) const REFERENCE_TABLES: [&str; 13] = [
     "tasker_task_annotations",
 ];
 
+/// The functions that the reference makes; and it makes one view.
+pub(super) const REFERENCE_FUNCTIONS: [&str; 9] = [
+    "get_step_readiness_status",
+    "get_step_readiness_status_batch",
+    "get_task_execution_context",
+    "get_task_execution_contexts_batch",
+    "calculate_dependency_levels",
+    "get_analytics_metrics_v01",
+    "get_slowest_steps_v01",
+    "get_slowest_tasks_v01",
+    "get_system_health_counts_v01",
+];
+
 /// Tables by name.
 pub(super) type Catalogue = BTreeMap<String, Table>;
 

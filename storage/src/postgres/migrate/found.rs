@@ -50,6 +50,8 @@ pub(super) struct Applied {
     pub(super) checksum: Vec<u8>,
     /// Whether its objects were there before: made by the reference.
     pub(super) adopted: bool,
+    /// What makes the functions again that were replaced.
+    pub(super) replaced: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,14 +122,15 @@ impl Found {
             }
         }
         let rows = sqlx::query(
-            "SELECT number, name, checksum, adopted FROM tasker_migrations ORDER BY number, name",
+            "SELECT number, name, checksum, adopted, replaced FROM tasker_migrations ORDER BY number, name",
         );
         for row in rows.fetch_all(connection).await? {
             let name = row.try_get("name")?;
             match row.try_get("number")? {
                 Some(number) => {
                     let (checksum, adopted) = (row.try_get("checksum")?, row.try_get("adopted")?);
-                    self.applied.push(Applied { number, name, checksum, adopted });
+                    let replaced = row.try_get("replaced")?;
+                    self.applied.push(Applied { number, name, checksum, adopted, replaced });
                 }
                 None => self.added.push(name),
             }

@@ -29,8 +29,9 @@ pub use difference::Difference;
 pub use error::MigrateError;
 pub use report::{Change, Done, MigrationReport, TablesFound};
 
-use sqlx::{PgConnection, PgPool, PgTransaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, PgTransaction};
 
+use self::catalogue::REFERENCE_FUNCTIONS;
 use self::found::Found;
 use self::plan::{Act, check_applied, plan};
 use super::migrations::{MIGRATIONS, Makes, Migration};
@@ -98,14 +99,17 @@ pub(super) async fn revert(pool: &PgPool, target: i64) -> Result<(), MigrateErro
     for applied in found.applied.iter().rev().filter(|applied| applied.number > target) {
         let migration = MIGRATIONS.iter().find(|migration| migration.number == applied.number);
         let migration = migration.expect("every migration that was applied is known");
-        // What the reference made is not ours to drop, nor what stands in the place of it.
+        // What the reference made is not ours to drop.
         if migration.makes == Makes::Ours || !adopted {
             run(&mut transaction, migration.name, migration.down).await?;
+        } else if let Some(replaced) = &applied.replaced {
+            restore(&mut transaction, migration.name, replaced).await?;
         }
         forget(&mut transaction, migration.name).await?;
     }
-    let tables_go = found.applied.iter().any(|applied| applied.adopted && applied.number > target);
-    if tables_go {
+    let tables_go =
+        |migration: &Migration| migration.makes == Makes::ReferenceTables && migration.number > target;
+    if adopted && MIGRATIONS.iter().any(tables_go) {
         for addition in found.added.iter().filter_map(|name| additions::named(name)) {
             run(&mut transaction, addition.name, addition.remove).await?;
             forget(&mut transaction, addition.name).await?;
@@ -118,12 +122,14 @@ pub(super) async fn revert(pool: &PgPool, target: i64) -> Result<(), MigrateErro
     Ok(())
 }
 
-/// What was done. A migration has a number, something added to tables that the reference made has none.
+/// What was done. A migration has a number, something added to tables that the reference made has none. `replaced` makes
+/// the functions of the reference again that ours were put in the place of.
 const RECORDS: &str = "CREATE TABLE tasker_migrations (
     name text PRIMARY KEY,
     number bigint UNIQUE,
     checksum bytea,
     adopted boolean NOT NULL DEFAULT false,
+    replaced text,
     done_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((number IS NULL) = (checksum IS NULL)))";
 
@@ -149,9 +155,10 @@ async fn carry_out(connection: &mut PgConnection, act: Act) -> Result<bool, Migr
         }
         Act::Adopt(migration) => note(connection, migration, true).await?,
         Act::Replace(migration) => {
-            run(connection, migration.name, migration.up).await?;
             forget(connection, migration.name).await?;
             note(connection, migration, false).await?;
+            keep_replaced(connection, migration.name).await?;
+            run(connection, migration.name, migration.up).await?;
         }
         Act::Add(addition) if addition.is_there(connection).await? => return Ok(false),
         Act::Add(addition) => {
@@ -166,7 +173,11 @@ async fn carry_out(connection: &mut PgConnection, act: Act) -> Result<bool, Migr
 }
 
 async fn run(connection: &mut PgConnection, name: &str, sql: &'static str) -> Result<(), MigrateError> {
-    match sqlx::raw_sql(sql).execute(connection).await {
+    told(name, sqlx::raw_sql(sql).execute(connection).await)
+}
+
+fn told<T>(name: &str, answer: Result<T, sqlx::Error>) -> Result<(), MigrateError> {
+    match answer {
         Ok(_) => Ok(()),
         Err(source) if source.as_database_error().is_some() => {
             Err(MigrateError::Failed { migration: name.to_owned(), source })
@@ -188,6 +199,30 @@ async fn note(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Keeps the reference's functions and its view, as far as they are there, as the server writes them down.
+async fn keep_replaced(connection: &mut PgConnection, name: &str) -> Result<(), MigrateError> {
+    sqlx::query(
+        "UPDATE tasker_migrations SET replaced = concat(
+             (SELECT string_agg(pg_get_functiondef(p.oid), ';') || ';' FROM pg_proc AS p
+              WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = ANY ($2)),
+             'CREATE OR REPLACE VIEW tasker_step_dag_relationships AS '
+                 || pg_get_viewdef(to_regclass('tasker_step_dag_relationships')))
+         WHERE name = $1",
+    )
+    .bind(name)
+    .bind(&REFERENCE_FUNCTIONS[..])
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts back what was kept.
+async fn restore(connection: &mut PgConnection, name: &str, replaced: &str) -> Result<(), MigrateError> {
+    // The server wrote it down itself.
+    let restored = sqlx::raw_sql(AssertSqlSafe(replaced.to_owned())).execute(connection).await;
+    told(name, restored)
 }
 
 async fn forget(connection: &mut PgConnection, name: &str) -> Result<(), MigrateError> {

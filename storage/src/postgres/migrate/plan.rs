@@ -12,7 +12,7 @@ pub(super) enum Act {
     Apply(&'static Migration),
     /// Note that the reference made what a migration would make.
     Adopt(&'static Migration),
-    /// Put our functions in the place of the reference's.
+    /// Put our functions in the place of the reference's, and keep those.
     Replace(&'static Migration),
     /// Add to the reference's tables what ours have in addition.
     Add(&'static Addition),
@@ -37,7 +37,8 @@ pub(super) fn plan(
         match applied {
             Some(applied) if applied.adopted && replaces => acts.push(Act::Replace(migration)),
             Some(_) => {}
-            None if !theirs || migration.makes == Makes::Ours || replaces => acts.push(Act::Apply(migration)),
+            None if !theirs || migration.makes == Makes::Ours => acts.push(Act::Apply(migration)),
+            None if replaces => acts.push(Act::Replace(migration)),
             None => acts.push(Act::Adopt(migration)),
         }
     }
