@@ -152,7 +152,7 @@ async fn an_edge_that_stands_twice_is_told_twice() {
     let fixture = Fixture::new().await;
     let task = fixture.start("a -> b").await;
     let (a, b) = (task.step("a"), task.step("b"));
-    fixture.sql("DROP INDEX idx_step_edges_from_to").await;
+    fixture.sql("DROP INDEX index_workflow_step_edges_on_from_step_id_and_to_step_id").await;
     fixture.edge(a, b).await;
     let told = view(&fixture, &format!("workflow_step_id = {b}")).await.remove(0);
     let keys = ["parent_step_ids", "parent_count", "min_depth_from_root"];

@@ -88,7 +88,7 @@ async fn parents_are_satisfied_when_all_are_complete_or_resolved() {
 async fn edges_of_old_data_count_as_often_as_they_stand_and_from_wherever() {
     let fixture = Fixture::new().await;
     let (one, other) = (fixture.start("a -> b").await, fixture.start("x").await);
-    fixture.sql("DROP INDEX idx_step_edges_from_to").await;
+    fixture.sql("DROP INDEX index_workflow_step_edges_on_from_step_id_and_to_step_id").await;
     fixture.edge(one.step("a"), one.step("b")).await;
     fixture.edge(other.step("x"), one.step("b")).await;
     fixture.put_in(one.step("a"), "complete").await;
