@@ -95,7 +95,8 @@ const BAD_REQUESTS: [(&str, Spoil); 9] = [
 async fn bad_requests_are_refused_alike_in_memory_and_here_and_nothing_is_written() {
     let (_database, storage) = database().await;
     let here =
-        Engine::on_postgres(storage.clone(), tasker::SystemClock::default(), NoEvents, Settings::default());
+        Engine::on_postgres(storage.clone(), tasker::SystemClock::default(), NoEvents, Settings::default())
+            .unwrap();
     let memory = Engine::in_memory();
     for (field, spoil) in BAD_REQUESTS {
         let mut request = Request::new(json!({}));
@@ -200,8 +201,9 @@ async fn another_process_hears_at_once_of_new_tasks_and_of_resumed_ones() {
     let (database, storage) = database().await;
     let never = Settings { poll: Some(Duration::from_secs(1_000_000)), ..Settings::default() };
     let other = PostgresStorage::connect(&database.url()).await.unwrap();
-    let maker = Engine::on_postgres(storage, tasker::SystemClock::default(), NoEvents, never.clone());
-    let runner = Engine::on_postgres(other, tasker::SystemClock::default(), NoEvents, never);
+    let maker =
+        Engine::on_postgres(storage, tasker::SystemClock::default(), NoEvents, never.clone()).unwrap();
+    let runner = Engine::on_postgres(other, tasker::SystemClock::default(), NoEvents, never).unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let step = handler_fn(move |call: Call| {
         tell.send(call.task()).unwrap();

@@ -73,7 +73,7 @@ impl Status {
 impl EventSink for Status {
     fn publish(&self, events: &[Event]) {
         let Counts { running, steps, failures, stale, tasks } = &*self.counts;
-        let add = |count: &AtomicI64, number| drop(count.fetch_add(number, Ordering::Relaxed));
+        let add = |count: &AtomicI64, number| _ = count.fetch_add(number, Ordering::Relaxed);
         for event in events {
             match event.name {
                 EventName::StepExecutionRequested => add(running, 1),

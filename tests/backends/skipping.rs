@@ -55,7 +55,7 @@ async fn six_hours_take_under_fifty_statements() {
     let statements = Statements::default();
     let _counting = tracing::subscriber::set_default(statements.clone());
     let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let engine = Engine::on_postgres(storage.clone(), clock.clone(), NoEvents, Settings::default());
+    let engine = Engine::on_postgres(storage.clone(), clock.clone(), NoEvents, Settings::default()).unwrap();
     let report = engine.start_definition(&patient(), json!({})).await.unwrap().finished().await.unwrap();
     assert_eq!((report.is_complete(), report.retries()), (true, 5));
     assert_eq!(clock.now(), Timestamp::EPOCH + 6 * HOUR);
@@ -70,7 +70,7 @@ async fn six_hours_of_a_host_take_under_fifty_statements() {
     let statements = Statements::default();
     let _counting = tracing::subscriber::set_default(statements.clone());
     let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let engine = Engine::on_postgres(storage, clock.clone(), NoEvents, Settings::default());
+    let engine = Engine::on_postgres(storage, clock.clone(), NoEvents, Settings::default()).unwrap();
     let task = engine.start_definition(&patient(), json!({})).await.unwrap().id();
     loop {
         match engine.handle(task, Duration::from_secs(10)).await.unwrap() {

@@ -90,7 +90,8 @@ impl World {
         };
         let number = self.next_worker.fetch_add(1, Ordering::Relaxed);
         let worker = WorkerId::numbered(u128::from(number));
-        Engine::new(parts, Settings { worker, poll: settings.poll.or(Some(POLL)), ..settings })
+        let settings = Settings { worker, poll: settings.poll.or(Some(POLL)), ..settings };
+        Engine::new(parts, settings).expect("settings that an engine can run with")
     }
 
     /// As [`engine`](Self::engine), by the clock of the machine.
@@ -102,7 +103,7 @@ impl World {
             clock,
             events: Arc::new(NoEvents),
         };
-        Engine::new(parts, Settings::default())
+        Engine::new(parts, Settings::default()).expect("the default settings")
     }
 
     /// Has whatever is ready claimed, at this moment, by a process that is never heard of again.
@@ -155,24 +156,7 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
 /// A database of its own, with the schema.
 #[cfg(feature = "postgres")]
 pub(crate) async fn database() -> tasker::postgres::cluster::TestDatabase {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    use tasker::postgres::PostgresStorage;
-    use tasker::postgres::cluster::TestDatabase;
-
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let files = std::fs::read_dir(directory).expect("the migrations are there");
-    let mut files: Vec<_> = files.map(|file| file.expect("a migration").path()).collect();
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    files.iter().for_each(|file| std::fs::read(file).expect("a migration").hash(&mut hasher));
-    let key = format!("tasker backends {:x}", hasher.finish());
-    let migrate = |options| async move {
-        let storage = PostgresStorage::connect_with(options).await?;
-        storage.migrate().await?;
-        storage.pool().close().await;
-        Ok::<_, tasker::StorageError>(())
-    };
-    TestDatabase::cloned(&key, migrate).await.expect("a database for the test")
+    tasker::postgres::cluster::TestDatabase::migrated().await.expect("a database for the test")
 }
 
 /// Stamps each test for every backend.
@@ -250,6 +234,9 @@ macro_rules! counted {
                     self.calls.fetch_add(1, Ordering::SeqCst);
                 }
                 DynStorage::load(&*self.inner, tasks, detail).await
+            }
+            fn records(&self) -> Option<&dyn tasker::records::Records> {
+                self.inner.records()
             }
         }
     };

@@ -102,4 +102,7 @@ impl Storage for Watched {
     async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
         self.call("load", false, self.inner.load(tasks, detail)).await
     }
+    fn records(&self) -> Option<&dyn tasker::records::Records> {
+        self.inner.records()
+    }
 }
