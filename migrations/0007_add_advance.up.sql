@@ -742,8 +742,8 @@ BEGIN
 END $$;
 
 -- Writes wakes: those of wanted tasks are replaced, of others only an earlier one counts. A wake that is put off for
--- want of a handler is parked: it waits twice as long each time in a row, from a second to a minute. Answers with those
--- it wrote.
+-- want of a handler is parked: it waits twice as long each time in a row, from a second to a minute; one that is parked
+-- and not yet due stays as it is, lest whoever looks often keeps it from others. Answers with those it wrote.
 CREATE FUNCTION tasker_write_wakes(
     p_now timestamp, p_wanted bigint[], p_tasks bigint[], p_dues timestamp[], p_parked boolean[],
     OUT tasks bigint[], OUT dues timestamp[]
@@ -757,15 +757,18 @@ BEGIN
             CASE WHEN parked.until <= coalesce(u.due, parked.until) THEN parked.times + 1 ELSE 0 END
         FROM unnest(p_tasks, p_dues, p_parked) AS u (task, due, parked)
         LEFT JOIN LATERAL (
-            SELECT k.due_at, k.parked FROM tasker_wakes AS k WHERE k.task_id = u.task OFFSET 0
+            SELECT k.due_at, k.parked, k.parked > 0 AND k.due_at > p_now AS waits
+            FROM tasker_wakes AS k WHERE k.task_id = u.task OFFSET 0
         ) AS old ON true
         CROSS JOIN LATERAL (
             SELECT
                 coalesce(old.parked, 0) AS times,
-                CASE WHEN u.parked
+                CASE WHEN u.parked AND old.waits THEN old.due_at
+                    WHEN u.parked
                     THEN p_now + least(2 ^ least(coalesce(old.parked, 0), 6), 60) * interval '1 second' END AS until
         ) AS parked
-        WHERE u.task = ANY (p_wanted) OR old.due_at IS NULL OR least(u.due, parked.until) < old.due_at
+        WHERE old.due_at IS NULL OR least(u.due, parked.until) < old.due_at
+            OR u.task = ANY (p_wanted) AND NOT (u.parked AND old.waits AND old.due_at <= coalesce(u.due, old.due_at))
         ON CONFLICT (task_id) DO UPDATE
         SET due_at = excluded.due_at, parked = excluded.parked, generation = excluded.generation
         RETURNING task_id, due_at

@@ -79,8 +79,8 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Fails the running steps of lost workers: those claimed before `lost_before` by a worker that has not beaten since
     /// then. `in_progress` to `error` with the class [`WORKER_LOST`](crate::WORKER_LOST), retryable, the attempt counted,
-    /// the task woken for when the step may run again (now, if it is blocked: the task may have to settle). At most
-    /// `limit` steps a call, ascending by task and step. Steps whose claim names no worker are left alone.
+    /// the task woken: its other steps may have waited for the room, and it may have to settle. At most `limit` steps a
+    /// call, ascending by task and step. Steps whose claim names no worker are left alone.
     fn rescue(&self, rescue: Rescue) -> impl Future<Output = Result<Vec<Rescued>, StorageError>> + Send;
 
     /// The wakes that are due, earliest first and then by task; and when the next one after them will be. Changes
@@ -167,8 +167,8 @@ pub enum Creation {
 ///    a draft. A pending task that becomes complete is begun first.
 /// 6. **Wake.** Of a settled or paused task the wake is gone. Otherwise, as far as the call judged: ready steps left
 ///    over give a wake due `now`; if they are left over only because this worker has no handler for them, it is parked:
-///    due later, by a delay that doubles each time in a row from [`PARKED_FIRST`] to [`PARKED_MOST`]. Failed, snoozed and
-///    handed-back steps give one for when they may run again. The earliest counts. A wanted task without either has no
+///    due later, by a delay that doubles each time in a row from [`PARKED_FIRST`] to [`PARKED_MOST`]; one that is parked
+///    stays as it is until it is due. Failed, snoozed and handed-back steps give one for when they may run again. The earliest counts. A wanted task without either has no
 ///    wake left (its wake was answered); one that was not wanted keeps what it had if that is earlier. A task that only
 ///    waits for running steps, or is at its own limit, needs no wake: its outcomes move it.
 #[derive(Clone, Debug)]

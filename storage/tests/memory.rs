@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::env;
 
 use tasker_engine::TaskId;
-use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing, records};
+use tasker_storage::conformance::graphs::{Room, in_every_order};
+use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing, records, run};
 use tasker_storage::memory::MemoryStorage;
 
 #[path = "memory/broken.rs"]
@@ -53,6 +54,16 @@ fn memory_agrees_with_itself() {
     if let Err(disagreement) = agreement(|| Memory, || Memory, 300, 60, seed()) {
         panic!("{disagreement}");
     }
+}
+
+/// The suite runs graphs of four steps, for other backends take longer.
+#[test]
+fn every_join_of_every_graph_of_five_steps_fires_once() {
+    run(Memory, async |scene| {
+        // As counted without a storage.
+        assert_eq!(in_every_order(&scene, 5, Room::Wide).await, 15_286);
+        assert_eq!(in_every_order(&scene, 5, Room::Narrow).await, 14_762);
+    });
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod micros;
 #[path = "../../examples/checkout/orders.rs"]
 mod orders;
 mod published;
+mod slots;
 mod tools;
 mod wfformat;
 #[cfg(all(feature = "postgres", unix))]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::tools::{ROOT, intervals, path, run, say};
 
 /// File, steps, edges, levels, and the longest path as computed without this engine.
-const PUBLISHED: [(&str, usize, usize, usize, &str); 6] = [
+pub(crate) const PUBLISHED: [(&str, usize, usize, usize, &str); 6] = [
     ("epigenomics-chameleon-hep-1seq-100k-001", 41, 48, 9, "104.822000"),
     ("1000genome-chameleon-2ch-100k-001", 52, 76, 3, "204.686000"),
     ("soykb-chameleon-10fastq-10ch-001", 96, 194, 11, "2933.276000"),
@@ -53,7 +53,7 @@ fn each_step_begins_with_the_end_of_its_last_parent(path: &Path, audit: &str) {
 }
 
 /// Where the published executions are; they are not part of this repository.
-fn published() -> Option<PathBuf> {
+pub(crate) fn published() -> Option<PathBuf> {
     let named = env::var_os("TASKER_WFINSTANCES").map(PathBuf::from);
     let directory = named.unwrap_or_else(|| Path::new(ROOT).join("../shared/data/wfinstances"));
     if directory.is_dir() {

@@ -56,13 +56,14 @@ impl<T: EngineTypes> RunLoop<T> {
             waiters.retain(|waiter| waiter.id != id);
             if waiters.is_empty() {
                 self.waiting.remove(&task);
+                self.elsewhere.retain(|(_, other)| *other != task);
             }
         }
         if !self.is_wanted(task) {
             self.wanted.remove(&task);
             self.received.remove(&task);
             self.timers.retain(|(_, other)| *other != task);
-            self.elsewhere.retain(|(_, other)| *other != task);
+            self.for_others.remove(&task);
         }
     }
 

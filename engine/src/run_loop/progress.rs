@@ -17,7 +17,8 @@ use crate::{
 };
 
 impl<T: EngineTypes> RunLoop<T> {
-    pub(super) async fn take_progress(&mut self, batch: &Batch, progress: Vec<Progress>) {
+    pub(super) async fn take_progress(&mut self, batch: &Batch, mut progress: Vec<Progress>) {
+        progress.iter_mut().for_each(|task| self.forget_what_is_held(task));
         if self.shared.events.is_listening() {
             self.shared.events.publish(&events(batch, &progress, self.shared.clock.now()));
         }
@@ -27,6 +28,14 @@ impl<T: EngineTypes> RunLoop<T> {
             self.take_task_progress(batch, task, &outputs);
         }
         self.shared.tell_soon(std::mem::take(&mut self.left));
+    }
+
+    /// A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded, and was
+    /// announced when it was told first.
+    fn forget_what_is_held(&self, progress: &mut Progress) {
+        if progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded) {
+            progress.claims.retain(|claim| !self.holds(claim.token));
+        }
     }
 
     /// Loads again the tasks that got steps which are not known here.
@@ -64,12 +73,8 @@ impl<T: EngineTypes> RunLoop<T> {
             let moves = moves(batch, &progress, known, self.shared.clock.now());
             self.shared.tell_hooks(task, known.definition.hooks(), Told::Moved(moves));
         }
-        // A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded.
-        let repeated = progress.recorded.iter().any(|recorded| recorded.how == Recording::AlreadyRecorded);
         for claim in progress.claims {
-            if !(repeated && self.holds(claim.token)) {
-                self.start(task, known.as_ref(), claim, outputs);
-            }
+            self.start(task, known.as_ref(), claim, outputs);
         }
         if progress.gone {
             self.shared.known().forget(task);

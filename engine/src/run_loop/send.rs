@@ -1,6 +1,6 @@
 //! What goes to the storage: batches, repeated until they are answered.
 
-use super::{Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
+use super::{Awaited, Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
     StorageError, TaskId,
@@ -51,12 +51,12 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
-    /// Whether a task that cannot be run here is taken to be nobody's, and parked. A worker on a storage that others share
-    /// first gives them the time to look; whoever asked for this very task need not wait.
+    /// Whether a task that cannot be run here is taken to be nobody's, and parked. On a storage that others share they
+    /// are given the time to look first, also by those who wait for the task to settle; a pass is answered at once.
     fn nobody_takes(&mut self, task: TaskId) -> bool {
-        let Some(poll) = self.shared.settings.poll.filter(|_| !self.waiting.contains_key(&task)) else {
-            return true;
-        };
+        let waiters = self.waiting.get(&task).into_iter().flatten();
+        let is_pass = waiters.into_iter().any(|waiter| matches!(waiter.what, Awaited::Pass { .. }));
+        let Some(poll) = self.shared.settings.poll.filter(|_| !is_pass) else { return true };
         let now = self.shared.clock.now();
         let until = *self.for_others.entry(task).or_insert(now + poll + FOR_OTHERS);
         if until <= now {

@@ -25,9 +25,15 @@ impl<T: EngineTypes> RunLoop<T> {
         let parents = known.and_then(|known| known.parents(claim.step, &claim.parents, outputs));
         let runnable = known.and_then(|known| known.runnable(claim.step));
         let (Some(known), Some(runnable), Some(parents)) = (known, runnable, parents) else {
+            self.shared.known().forget(task);
             self.hand_back(task, &claim);
             return;
         };
+        // A repeated call tells again of claims whose reply was lost, and may have claimed more besides.
+        if self.room() == 0 {
+            self.hand_back(task, &claim);
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&shared.clock) as Arc<dyn DynClock>;
         let clock = Arc::new(CallClock::new(clock, shared.clock.busy()));
@@ -78,7 +84,6 @@ impl<T: EngineTypes> RunLoop<T> {
 
     pub(super) fn hand_back(&mut self, task: TaskId, claim: &Claim) {
         let Claim { token, step, attempt, .. } = *claim;
-        self.shared.known().forget(task);
         let outcome = Outcome {
             task,
             step,

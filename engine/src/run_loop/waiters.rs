@@ -7,7 +7,8 @@ use crate::{Clock, EngineError, EngineTypes, Handled, TaskId, Timestamp};
 impl<T: EngineTypes> RunLoop<T> {
     /// Timers that are due, passes whose budget is over, stops whose grace is over.
     pub(super) fn look_at_the_clock(&mut self) {
-        if self.timers.is_empty() && self.waiting.is_empty() && self.stopping.is_empty() {
+        let nothing_comes = self.timers.is_empty() && self.elsewhere.is_empty();
+        if nothing_comes && self.waiting.is_empty() && self.stopping.is_empty() {
             return;
         }
         let now = self.shared.clock.now();

@@ -165,6 +165,6 @@ pub async fn kept_outcome_does_not_delay_the_next_attempt(scene: Scene) {
     scene.rescue(5, 100, 5).await;
     let late = failed(&task, &slow, RetryAdvice::After(Duration::from_secs(9_999)));
     assert_eq!(scene.bring_at(late, 6).await, Recording::Stale);
-    assert_eq!(scene.wake(&task).await, Some(at(7)));
+    assert_eq!(scene.look(&task, 6).await.next_wake, Some(at(7)));
     assert_eq!(scene.claims_by(&task, 2, 1, 7).await.len(), 1);
 }

@@ -185,6 +185,7 @@ macro_rules! __conformance_cases {
             parking {
                 handler_without_room_left_gives_a_wake_due_now,
                 task_without_a_handler_here_is_parked_ever_longer,
+                parked_wake_stays_until_it_is_due,
                 parking_delays_double_up_to_the_longest,
                 parking_begins_anew_after_a_claim,
                 task_is_parked_only_when_no_room_would_have_helped,
@@ -301,6 +302,7 @@ macro_rules! __conformance_cases {
                 rescue_keeps_to_its_limit_ascending,
                 rescue_does_not_wake_a_paused_task,
                 rescue_without_lost_workers_changes_nothing,
+                rescue_lets_the_other_steps_of_a_task_at_its_limit_run,
                 rescue_keeps_an_earlier_wake,
                 delayed_beat_does_not_make_a_worker_look_lost,
             }
@@ -333,6 +335,10 @@ macro_rules! __conformance_cases {
             replay {
                 same_calls_replay_to_the_same_state,
                 calls_made_twice_break_no_rule,
+            }
+            graphs {
+                every_join_fires_once_whatever_ends_first,
+                two_workers_with_one_slot_each_fire_every_join_once,
             }
             races {
                 two_last_leaves_finishing_at_once_settle_the_task_once,

@@ -54,6 +54,7 @@ pub mod crowds;
 pub mod due;
 pub mod fence;
 pub mod fixture;
+pub mod graphs;
 mod harness;
 pub mod identity;
 pub mod intervene;

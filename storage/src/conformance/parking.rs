@@ -1,6 +1,8 @@
 //! Covers "if they are left over only because this worker has no handler for them, it is parked", of point 6 of
 //! [`Advance`](tasker_engine::Advance), and [`HandlerRoom`](tasker_engine::HandlerRoom) where it decides that.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tasker_engine::{PARKED_FIRST, PARKED_MOST, RetryAdvice, parked_for};
 
@@ -30,6 +32,24 @@ pub async fn task_without_a_handler_here_is_parked_ever_longer(scene: Scene) {
         1,
         "and is taken by one who can"
     );
+}
+
+/// Who looks at a parked task before its time does not put it off: else a worker without handlers that looks often keeps
+/// it from all others.
+pub async fn parked_wake_stays_until_it_is_due(scene: Scene) {
+    let task = scene.start("a").await;
+    let look = |millis: u64| {
+        let mut call = AdvanceCall::wanting(&task).handlers(&[("other", 1)]);
+        call.0.now = at(0) + Duration::from_millis(millis);
+        scene.one(call)
+    };
+    assert_eq!(look(0).await.next_wake, Some(at(1)));
+    let before = scene.task(&task).await;
+    for millis in [1, 500, 999] {
+        assert_eq!(look(millis).await.next_wake, None, "nothing is written");
+        assert_eq!(scene.task(&task).await, before);
+    }
+    assert_eq!(look(1000).await.next_wake, Some(at(3)), "the second time in a row");
 }
 
 /// The delays of parking themselves.

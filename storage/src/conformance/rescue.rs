@@ -29,7 +29,8 @@ pub async fn steps_of_lost_workers_fail(scene: Scene) {
         assert_eq!(row["attempt_number"], json!(1));
         assert_eq!(*a.results, json!({ "error": lost.message, "error_class": lost.class }));
         assert_eq!(a.history[1].at, at(40));
-        assert_eq!(scene.wake(&task).await, Some(at(42)), "woken for its next attempt");
+        assert_eq!(scene.wake(&task).await, Some(at(40)), "the task is woken");
+        assert_eq!(scene.look(&task, 40).await.next_wake, Some(at(42)), "it waits for its next attempt");
         assert_eq!(scene.claims_by(&task, 2, 9, 42).await[0].attempt, 2);
         scene.act(&task, TaskCommand::Cancel { force: false }).await;
     }
@@ -97,12 +98,22 @@ pub async fn rescue_without_lost_workers_changes_nothing(scene: Scene) {
     assert_eq!(scene.task(&task).await, before);
 }
 
-/// The wake for the next attempt of a rescued step counts only when it is the earliest.
+/// A step that waited for the room of its task need not wait for the back-off of the one that is rescued.
+pub async fn rescue_lets_the_other_steps_of_a_task_at_its_limit_run(scene: Scene) {
+    let task = scene.start(graph("a, b").one_at_a_time()).await;
+    scene.claims_by(&task, 1, 9, 0).await;
+    assert_eq!(scene.wake(&task).await, None, "what runs there will move it");
+    assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
+    assert_eq!(scene.due(40).await.wakes.len(), 1);
+    assert_eq!(scene.claims_by(&task, 2, 9, 40).await[0].step, task.step("b"));
+}
+
+/// A wake that is due already stays as it is.
 pub async fn rescue_keeps_an_earlier_wake(scene: Scene) {
     let task = scene.start("a, b").await;
     let lost = scene.claims_by(&task, 1, 1, 0).await;
     let sleeper = scene.claims_by(&task, 2, 1, 0).await;
-    let until: Timestamp = at(41);
+    let until: Timestamp = at(39);
     scene.record_at(ended(&task, &sleeper[0], OutcomeKind::Snooze { until }), 1).await;
     assert_eq!(scene.rescue(10, 100, 40).await[0].token, lost[0].token);
     assert_eq!(scene.wake(&task).await, Some(until));

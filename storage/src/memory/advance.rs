@@ -8,6 +8,7 @@ use tasker_engine::payload::Limits;
 use tasker_engine::{Advance, Outcome, Progress, Recorded, Recording, Settled, TaskId, Timestamp, WorkerId};
 
 use super::claim::{NextLook, RoomLeft};
+use super::defects::{Defect, makes};
 use super::rows::Place;
 use super::store::Store;
 use super::task::{Pen, Task};
@@ -101,7 +102,7 @@ impl<'a, 'p> Wave<'a, 'p> {
         if self.record(own) {
             self.tell_claims_again();
         }
-        if self.task.may_move() {
+        if self.task.may_move() || (makes(Defect::PauseIgnored) && self.task.state().is_open()) {
             self.claim_ready(wanted || self.limit.is_some());
             self.settle();
         } else {

@@ -9,6 +9,7 @@ use tasker_engine::{
 };
 
 use super::advance::Wave;
+use super::defects::{Defect, makes};
 use super::notes::Note;
 use super::rows::Place;
 use super::task::{Pen, Task};
@@ -88,10 +89,17 @@ impl Wave<'_, '_> {
         let mut freed = std::mem::take(self.pen.freed);
         freed.sort_unstable();
         freed.dedup();
-        freed.iter().for_each(|place| self.look_at(*place));
+        for place in &freed {
+            if !(makes(Defect::JudgedBeforeTheLock) && self.waited_just_now(*place)) {
+                self.look_at(*place);
+            }
+        }
         *self.pen.freed = freed;
         // What just failed or sleeps is not claimed again at once, but its moment is known.
         for place in std::mem::take(&mut self.tried) {
+            if makes(Defect::NoWakeForRetries) {
+                continue;
+            }
             match self.judge(place) {
                 Readiness::Ready => self.next.no_later_than(self.pen.now),
                 Readiness::WaitingUntil(moment) => self.next.no_later_than(moment),
@@ -100,9 +108,22 @@ impl Wave<'_, '_> {
         }
     }
 
+    /// Whether another call was the last but this one to satisfy a parent, at this very moment.
+    fn waited_just_now(&self, place: usize) -> bool {
+        let mut parents = self.task.graph.parents(place).iter();
+        parents.any(|parent| {
+            let row = self.task.steps[*parent].latest.filter(|row| *row < self.since);
+            row.is_some_and(|row| self.task.trail.step(row).at == self.pen.now)
+        })
+    }
+
     fn judge(&self, place: usize) -> Readiness {
         looked();
-        readiness(&self.task.facts(place), self.task.steps[place].waits_for == 0, self.pen.now)
+        let mut facts = self.task.facts(place);
+        if makes(Defect::BackoffIgnored) {
+            facts.not_before = None;
+        }
+        readiness(&facts, self.task.steps[place].waits_for == 0, self.pen.now)
     }
 
     fn look_at(&mut self, place: usize) {
@@ -121,7 +142,8 @@ impl Wave<'_, '_> {
     }
 
     fn is_at_limit(&self) -> bool {
-        self.limit.is_some_and(|limit| self.task.tally.running >= limit)
+        let is_at = |limit| self.task.tally.running >= limit;
+        self.limit.is_some_and(is_at) && !makes(Defect::TaskLimitIgnored)
     }
 
     fn claim(&mut self, place: usize) {
@@ -165,7 +187,9 @@ impl Task {
         let now = pen.now;
         let row =
             self.move_step(pen, place, StepState::InProgress, Note::Claimed { attempt, worker }, |step| {
-                step.attempts = attempt;
+                if !makes(Defect::AttemptNotCountedAtClaim) {
+                    step.attempts = attempt;
+                }
                 step.last_attempted_at = Some(now);
             });
         (Token(row.0), attempt)

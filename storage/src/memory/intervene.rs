@@ -5,6 +5,7 @@ use tasker_engine::{
     Detail, Intervened, Intervention, StepId, StepState, StorageError, TaskState, TransitionId, payload,
 };
 
+use super::defects::{Defect, makes};
 use super::notes::Note;
 use super::store::Store;
 use super::task::{Pen, Task};
@@ -23,7 +24,10 @@ impl Store {
 }
 
 impl Task {
-    fn carry_out(&mut self, pen: &mut Pen<'_>, plan: Plan) -> Intervened {
+    fn carry_out(&mut self, pen: &mut Pen<'_>, mut plan: Plan) -> Intervened {
+        if makes(Defect::DescendantsNotCancelled) {
+            plan.steps.truncate(1);
+        }
         let mut steps: Vec<_> = plan.steps.into_iter().map(|step| self.carry_out_step(pen, step)).collect();
         steps.sort_unstable_by_key(|(step, _, _)| *step);
         let moves = plan.task.into_iter();

@@ -17,6 +17,11 @@ mod advance;
 mod catalogue;
 mod claim;
 mod create;
+#[cfg(feature = "defects")]
+pub mod defects;
+#[cfg(not(feature = "defects"))]
+#[expect(unreachable_pub, reason = "it is public where tests ask for it")]
+mod defects;
 mod graph;
 mod intervene;
 mod load;

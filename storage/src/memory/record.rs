@@ -10,6 +10,7 @@ use tasker_engine::{
 };
 
 use super::advance::Wave;
+use super::defects::{Defect, makes};
 use super::notes::{Failed, Note, as_written};
 use super::rows::Place;
 use super::task::{Pen, Task};
@@ -63,16 +64,29 @@ impl Task {
     fn fence(&self, outcome: &Outcome) -> Fence {
         let Some(step) = self.graph.place(outcome.step) else { return Fence::Stale };
         match self.claim(step) {
-            Some((token, _)) if token == outcome.token => return Fence::Current(step),
+            Some((token, _)) if token == outcome.token || makes(Defect::NoFence) => {
+                return Fence::Current(step);
+            }
             _ => {}
         }
         match self.after_claim(step, outcome.token) {
             None => Fence::Stale,
-            Some(place) if self.trail.step(place).note.claim() == Some(outcome.token) => {
-                Fence::Recorded(place)
+            Some(place) if self.ended_by(place).claim() == Some(outcome.token) => {
+                if makes(Defect::RepeatNotRecognised) { Fence::Stale } else { Fence::Recorded(place) }
+            }
+            Some(place) if makes(Defect::RescueDoesNotFence) && self.steps[step].latest == Some(place) => {
+                if matches!(self.ended_by(place), Note::Lost(_)) {
+                    Fence::Current(step)
+                } else {
+                    Fence::Late(place)
+                }
             }
             Some(place) => Fence::Late(place),
         }
+    }
+
+    fn ended_by(&self, place: Place) -> &Note {
+        &self.trail.step(place).note
     }
 
     /// The row that ended a claim of the step: the one after the claim's own, whose id is the token.
@@ -107,6 +121,9 @@ impl Task {
 
     fn write_outcome(&mut self, pen: &mut Pen<'_>, step: usize, outcome: &Outcome) -> TransitionId {
         let Outcome { token: claim, attempt, duration, .. } = *outcome;
+        if makes(Defect::AttemptNotCountedAtClaim) {
+            self.steps[step].attempts = attempt;
+        }
         match &outcome.kind {
             OutcomeKind::Completed(value) => {
                 let note = Note::Completed { claim, attempt, duration };
@@ -141,7 +158,8 @@ impl Task {
 
     /// The attempt does not count.
     fn take_back(&mut self, pen: &mut Pen<'_>, step: usize, note: Note) -> TransitionId {
-        self.move_step(pen, step, StepState::Pending, note, |step| step.attempts -= 1)
+        let back = u32::from(!makes(Defect::HandBackCounts));
+        self.move_step(pen, step, StepState::Pending, note, |step| step.attempts -= back)
     }
 
     /// The attempt counts, and its error is added to what the step has for results.

@@ -7,6 +7,7 @@ use tasker_engine::{
     payload,
 };
 
+use super::defects::{Defect, makes};
 use super::notes::{Failed, Note};
 use super::store::Store;
 use super::task::{Pen, Task};
@@ -24,7 +25,9 @@ impl Store {
 
         let held: HashSet<_> = beat.held.iter().copied().collect();
         let unheld = |claim: &Claimed| {
-            claim.worker == beat.worker && claim.at < beat.hand_back_before && !held.contains(&claim.token)
+            claim.worker == beat.worker
+                && claim.at < beat.hand_back_before
+                && (!held.contains(&claim.token) || makes(Defect::HeldHandedBack))
         };
         let mut handed_back = vec![];
         for task in self.sets.running() {
@@ -47,7 +50,8 @@ impl Store {
             }
             let lost = self.task(task).claims_that(left, |claim| {
                 let beaten = self.workers.get(&claim.worker);
-                claim.at < rescue.lost_before && beaten.is_none_or(|last| *last < rescue.lost_before)
+                claim.at < rescue.lost_before
+                    && (beaten.is_none_or(|last| *last < rescue.lost_before) || makes(Defect::LivingRescued))
             });
             self.touch(task, rescue.now, |task, pen| {
                 rescued.extend(lost.iter().map(|claim| task.fail_lost(pen, claim)));
@@ -97,10 +101,8 @@ impl Task {
             until: None,
         };
         let by = self.fail(pen, claim.place, failed, Note::Lost);
-        let facts = self.facts(claim.place);
-        // A blocked step will not run again, but its task may have to settle.
-        let due = facts.not_before.filter(|_| facts.blocked().is_none()).unwrap_or(pen.now);
-        self.wake_no_later_than(due);
+        // Its other steps may have waited for the room that it took, and if it is blocked the task may have to settle.
+        self.wake_no_later_than(pen.now);
         Rescued { task: self.id, step: self.graph.id(claim.place), token: claim.token, by }
     }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde_json::{Map, Value};
 use tasker_engine::{Current, StepState, TaskState, Timestamp, Transition, TransitionId, audit};
 
+use super::defects::{Defect, makes};
 use super::notes::Note;
 use super::work::looked;
 
@@ -152,7 +153,8 @@ impl Trail {
         let mut histories: Vec<Vec<_>> = latest.iter().map(|_| vec![]).collect();
         for (index, StepRow { row, step, .. }) in self.steps.iter().enumerate() {
             let (step, place) = (*step as usize, Place::of(index));
-            let mut row = row.transition(latest[step] == Some(place));
+            let doubled = row.to == StepState::Error && makes(Defect::MostRecentDoubled);
+            let mut row = row.transition(doubled || latest[step] == Some(place));
             self.add_late(place, &mut row.metadata);
             histories[step].push(row);
         }

@@ -5,6 +5,7 @@ use tasker_engine::decide::{Verdict, settlement};
 use tasker_engine::{Settled, StepState, TaskState};
 
 use super::advance::Wave;
+use super::defects::{Defect, makes};
 use super::notes::Note;
 use super::task::{Pen, Task};
 use super::work::looked;
@@ -12,7 +13,11 @@ use super::work::looked;
 impl Wave<'_, '_> {
     /// Settles the task if nothing is left to do.
     pub(super) fn settle(&mut self) {
-        let Some(verdict) = settlement(&self.task.tally) else { return };
+        let mut tally = self.task.tally;
+        if makes(Defect::SettledWhileRunning) {
+            tally.running = 0;
+        }
+        let Some(verdict) = settlement(&tally) else { return };
         let state = verdict.state();
         if state == TaskState::Complete && self.task.state() == TaskState::Pending {
             self.progress.started = Some(self.task.begin(self.pen));
@@ -38,6 +43,9 @@ impl Wave<'_, '_> {
         if !wanted && wake.due().is_some_and(|had| had <= due) {
             return;
         }
+        if parked == Some(due) && wake.due() == parked {
+            return;
+        }
         if parked == Some(due) {
             wake.park(due);
         } else {
@@ -60,7 +68,7 @@ impl Task {
     /// Cancels what is not settled below cancelled steps. Whoever cancels a step cancels what hangs on it in the same
     /// call, so there is something to do only where a task came into being otherwise.
     pub(super) fn cancel_below_cancelled(&mut self, pen: &mut Pen<'_>) {
-        if self.tally.cancelled == 0 {
+        if self.tally.cancelled == 0 || makes(Defect::DescendantsNotCancelled) {
             return;
         }
         let mut below = vec![false; self.steps.len()];

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tasker_engine::records::WorkflowStepEdgeRow;
 use tasker_engine::{SpawnedBy, SpawnedStep, StepName};
 
+use super::defects::{Defect, makes};
 use super::graph::as_number;
 use super::step::Step;
 use super::task::{Pen, Task};
@@ -67,7 +68,7 @@ impl Task {
                 self.link(pen, parent, place, WorkflowStepEdgeRow::PROVIDES);
             }
             let before = step.before.iter().filter_map(|child| self.graph.named(child));
-            for child in before.collect::<BTreeSet<usize>>() {
+            for child in before.filter(|_| !makes(Defect::SpawnedEdgesLost)).collect::<BTreeSet<usize>>() {
                 self.link(pen, place, child, WorkflowStepEdgeRow::PROVIDES);
             }
             earlier.insert(&step.name, place);

@@ -14,6 +14,7 @@ use tasker_engine::{
 };
 
 use super::catalogue::Catalogue;
+use super::defects::{Defect, makes};
 use super::graph::{Edge, Graph};
 use super::notes::Note;
 use super::rows::{NewRow, Row, Trail};
@@ -164,7 +165,7 @@ impl Task {
         step.backoff_request_seconds = None;
         change(step);
         step.count_into(&mut self.tally);
-        if to.is_satisfied() {
+        if to.is_satisfied() || (to == StepState::Cancelled && makes(Defect::SettledTakenForSatisfied)) {
             self.satisfy_children(pen, place);
         } else if to == StepState::Cancelled && self.graph.children(place).is_empty() {
             self.tally.cancelled_leaves += 1;

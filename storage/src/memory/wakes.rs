@@ -8,6 +8,7 @@ use std::ops::Bound;
 
 use tasker_engine::{Due, Swept, TaskId, Timestamp, Wake, parked_for};
 
+use super::defects::{Defect, makes};
 use super::store::Store;
 
 /// The wake of one task.
@@ -36,9 +37,11 @@ impl TaskWake {
         self.parked = 0;
     }
 
-    /// When it will be due if it is put off now.
+    /// When it will be due if it is put off now. Whoever looks before that moment does not put it off further: others
+    /// may wait for it.
     pub(super) fn parked_until(&self, now: Timestamp) -> Timestamp {
-        now + parked_for(self.parked)
+        let was_parked = self.due.filter(|due| self.parked > 0 && *due > now);
+        was_parked.unwrap_or_else(|| now + parked_for(self.parked))
     }
 
     pub(super) const fn park(&mut self, until: Timestamp) {
@@ -124,7 +127,10 @@ impl Store {
     pub(super) fn sweep(&mut self, now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept {
         let above = after.map_or(Bound::Unbounded, Bound::Excluded);
         let open = self.sets.open.range((above, Bound::Unbounded)).copied();
-        let forgotten: Vec<_> = open.filter(|task| self.task(*task).is_forgotten()).take(limit).collect();
+        let forgotten: Vec<_> = open
+            .filter(|task| self.task(*task).is_forgotten() && !makes(Defect::NoSweep))
+            .take(limit)
+            .collect();
         for task in &forgotten {
             self.touch(*task, now, |task, _| task.wake.set(now));
         }

@@ -97,8 +97,8 @@ impl PostgresStorage {
             let steps: Vec<_> = current_claims(&task, &lost).collect();
             let moves: Vec<_> =
                 steps.iter().map(|(step, token)| lost_step(step, *token, rescue.now)).collect();
-            let wake = steps.iter().map(|(step, _)| runs_again(step, rescue.now)).min();
-            let wake = wake.filter(|_| may_wake(&task)).map(WakeAt::AtMost);
+            // Its other steps may have waited for the room; and if they are blocked, it may have to settle.
+            let wake = may_wake(&task).then_some(WakeAt::AtMost(rescue.now));
             let plan = Plan { task: vec![], steps: moves, wake: true };
             let (_, rows) = apply(&mut transaction, &task, &plan, wake, rescue.now).await?;
             rescued.extend(steps.into_iter().zip(rows).map(|((step, token), by)| Rescued {
@@ -212,17 +212,6 @@ pub(super) fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> Step
     results.extend([("error".into(), json!(error.message)), ("error_class".into(), json!(error.class))]);
     let results = Some(Value::Object(results).into());
     StepMove { results, ..step_move(step, StepState::Error, metadata) }
-}
-
-/// When a step that fails now may run again; now, if it may not: its task may have to settle.
-pub(super) fn runs_again(step: &StepRecord, now: Timestamp) -> Timestamp {
-    let mut failed = step.clone();
-    failed.current.state = StepState::Error;
-    failed.current.since = Some(now);
-    failed.current.metadata = json!({});
-    failed.backoff_request_seconds = None;
-    let facts = failed.facts();
-    facts.not_before.filter(|_| facts.blocked().is_none()).unwrap_or(now)
 }
 
 /// Whether the task may have a wake: it is open, and not held.

@@ -14,7 +14,7 @@ use tasker_engine::{
 use super::PostgresStorage;
 use super::error::storage_error;
 use super::load::load;
-use super::operate::{WakeAt, apply, lost_step, may_wake, runs_again};
+use super::operate::{WakeAt, apply, lost_step, may_wake};
 use super::values::{Moment, column, list};
 
 /// How many tasks are taken in one transaction.
@@ -97,8 +97,7 @@ impl PostgresStorage {
             if steps.is_empty() {
                 continue;
             }
-            let wake = steps.iter().map(|(step, _)| runs_again(step, now)).min();
-            let wake = wake.filter(|_| may_wake(&task)).map(WakeAt::AtMost);
+            let wake = may_wake(&task).then_some(WakeAt::AtMost(now));
             let moves = steps
                 .iter()
                 .map(|(step, row)| StepMove { attempts: Some(step.attempts), ..lost_step(step, *row, now) });

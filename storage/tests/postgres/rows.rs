@@ -385,7 +385,7 @@ async fn a_beat_that_came_late_does_not_make_its_worker_look_dead() {
     let record = fixture.load(&task).await;
     let step = named(&record, "a");
     assert_eq!(step.results["error_class"], "WorkerLost");
-    assert_eq!(record.wake.map(|(due, _)| due), Some(later(62)), "two seconds after the rescue");
+    assert_eq!(record.wake.map(|(due, _)| due), Some(later(60)), "woken by the rescue");
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use tasker_engine::{
     Busy, Clock as _, Delivery, Enqueue as _, Interest, Queue, SimulatedClock, TaskId, Timestamp, Wake,
 };
 use tokio::runtime::Builder;
-use tokio::time::timeout;
 
 use super::super::fixture::{AdvanceCall, Started, at, graph};
 use super::super::{Harness, Running, Scene};
@@ -144,8 +143,12 @@ impl<H: QueueHarness> QueueScene<H> {
 
 /// Receives once; fails when nothing comes.
 pub(super) async fn receive(queue: &impl Queue, limit: usize) -> Vec<Wake> {
-    let Delivery { wakes, missed, .. } =
-        timeout(PATIENCE, queue.receive(Interest::of(limit))).await.expect("a hint comes").expect("receive");
+    let Delivery { wakes, missed, .. } = tokio::select! {
+        // First, or the look at the end of all patience would find what nobody was woken for.
+        biased;
+        () = tokio::time::sleep(PATIENCE) => panic!("no hint came"),
+        received = queue.receive(Interest::of(limit)) => received.expect("receive"),
+    };
     assert!(missed || !wakes.is_empty(), "a receiver is not woken for nothing");
     wakes
 }

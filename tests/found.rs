@@ -1,0 +1,137 @@
+//! What the simulator found, each as the smallest scene in which it happens.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tasker::prelude::*;
+use tasker::{
+    Advance, Beat, BoundTemplate, Creation, Detail, Due, EventSink, Intervened, Intervention, MemoryEventLog,
+    MemoryQueue, MemoryStorage, NewTask, Parts, Progress, Rescue, Rescued, Settings, Storage, StorageError,
+    Swept, TaskId, TaskRecord, Timestamp, Token,
+};
+
+/// Loses the replies of those waves that it is told to.
+struct Lossy<L> {
+    inner: MemoryStorage,
+    loses: Mutex<L>,
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<L: FnMut(&Advance) -> bool + Send + 'static> Storage for Lossy<L> {
+    async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
+        self.inner.learn(definitions, now).await
+    }
+    async fn create(&self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<Creation>, StorageError> {
+        self.inner.create(tasks, now).await
+    }
+    async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
+        let is_lost = self.loses.lock().unwrap()(&call);
+        let progress = self.inner.advance(call).await;
+        if is_lost { Err(StorageError::Unavailable("the reply was lost".into())) } else { progress }
+    }
+    async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
+        self.inner.intervene(act).await
+    }
+    async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
+        self.inner.beat(beat).await
+    }
+    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
+        self.inner.rescue(rescue).await
+    }
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
+        self.inner.due(now, limit).await
+    }
+    async fn sweep(
+        &self,
+        now: Timestamp,
+        after: Option<TaskId>,
+        limit: usize,
+    ) -> Result<Swept, StorageError> {
+        self.inner.sweep(now, after, limit).await
+    }
+    async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
+        self.inner.load(tasks, detail).await
+    }
+    fn records(&self) -> Option<&dyn tasker::records::Records> {
+        self.inner.records()
+    }
+}
+
+/// An engine on a simulated clock that loses those replies, and what it tells of itself.
+fn losing(
+    loses: impl FnMut(&Advance) -> bool + Send + 'static,
+    settings: Settings,
+) -> (Engine, MemoryEventLog) {
+    let (clock, events) = (SimulatedClock::new(Timestamp::EPOCH), MemoryEventLog::new());
+    let parts = Parts {
+        storage: Arc::new(Lossy { inner: MemoryStorage::new(), loses: Mutex::new(loses) })
+            as Arc<dyn tasker::DynStorage>,
+        queue: Arc::new(MemoryQueue::new(Arc::new(clock.clone()))) as Arc<dyn tasker::DynQueue>,
+        clock: Arc::new(clock) as Arc<dyn tasker::DynClock>,
+        events: Arc::new(events.clone()) as Arc<dyn EventSink>,
+    };
+    (Engine::new(parts, settings).unwrap(), events)
+}
+
+fn the_first_with_outcomes() -> impl FnMut(&Advance) -> bool + Send + 'static {
+    let mut was_lost = false;
+    move |call| !call.outcomes.is_empty() && !std::mem::replace(&mut was_lost, true)
+}
+
+/// A step that takes so long.
+fn takes(seconds: u64) -> impl tasker::IntoHandler {
+    handler_fn(move |call: Call| async move {
+        call.sleep(Duration::from_secs(seconds)).await;
+        Ok(json!(call.attempt()))
+    })
+}
+
+/// A repeated wave is told of all that the worker holds; it had told of some of that before.
+#[tokio::test]
+async fn claim_that_is_told_again_is_announced_once() {
+    let (engine, events) = losing(the_first_with_outcomes(), Settings::default());
+    let builder = Definition::builder("tests", "two", "1.0.0").step("short", takes(1)).step("long", takes(9));
+    let task = engine.start_definition(&builder.build().unwrap(), json!({})).await.unwrap();
+    assert!(task.finished().await.unwrap().is_complete());
+    let mut announced = BTreeMap::new();
+    for event in events.all() {
+        *announced.entry((event.name.as_str(), event.step, event.transition)).or_insert(0) += 1;
+    }
+    assert!(announced.values().all(|times| *times == 1), "{announced:#?}");
+}
+
+/// A repeated wave is told of the claims whose reply was lost, and claims as much again for the tasks that it wants.
+#[tokio::test]
+async fn claims_that_are_told_again_keep_to_the_room() {
+    let (engine, _) = losing(the_first_with_outcomes(), Settings { concurrency: 1, ..Settings::default() });
+    let running = Arc::new(AtomicUsize::new(0));
+    let alone = |running: &Arc<AtomicUsize>| {
+        let running = Arc::clone(running);
+        handler_fn(move |call: Call| {
+            let running = Arc::clone(&running);
+            async move {
+                assert_eq!(running.fetch_add(1, Ordering::Relaxed), 0, "there is room for one");
+                call.sleep(Duration::from_secs(1)).await;
+                running.fetch_sub(1, Ordering::Relaxed);
+                Ok(json!(call.attempt()))
+            }
+        })
+    };
+    let builder = Definition::builder("tests", "chain", "1.0.0").step("a", alone(&running));
+    let chain = builder.step("b", alone(&running)).after(["a"]).build().unwrap();
+    let single = Definition::builder("tests", "single", "1.0.0").step("c", alone(&running)).build().unwrap();
+    let chain = engine.start_definition(&chain, json!({})).await.unwrap();
+    let single = engine.start_definition(&single, json!({})).await.unwrap();
+    let (chain, single) = tokio::join!(biased; chain.finished(), single.finished());
+    for report in [chain.unwrap(), single.unwrap()] {
+        assert!(report.is_complete());
+        assert!(
+            report.steps().iter().all(|step| step.attempts == 1),
+            "nothing failed: {:#?}",
+            report.steps()
+        );
+    }
+}
