@@ -212,10 +212,10 @@ async fn two_who_wait_for_each_other_are_told_that_it_may_pass() {
     let fixture = Fixture::new().await;
     let (first, second) = (fixture.start("a").await, fixture.start("a").await);
     // It gives up long before the other one would.
-    let options = fixture.options().options([("deadlock_timeout", "10ms")]);
+    let options = fixture.options().options([("deadlock_timeout", "1s")]);
     let storage = PostgresStorage::from(PgPool::connect_with(options).await.unwrap());
     let mut other = PgConnection::connect_with(&fixture.options()).await.unwrap();
-    other.execute("SET deadlock_timeout = '1h'").await.unwrap();
+    other.execute("SET deadlock_timeout = '20s'").await.unwrap();
     other.execute("BEGIN").await.unwrap();
     lock(&mut other, &second).await;
     // The call takes the first task as soon as it may, with the other one behind it; then it waits for the second.
