@@ -134,7 +134,7 @@ impl World {
         self.answer(&progress);
         for (task, before) in self.records().iter().zip(&before) {
             let told = progress.iter().find(|told| told.task == task.id).and_then(|told| told.next_wake);
-            wake_follows(before, task, told, wanted.contains(&task.id));
+            wake_follows(before, task, told, wanted.contains(&task.id), self.now);
         }
         assert!(progress.is_sorted_by(|one, next| one.task < next.task));
         for (outcome, expected) in brought.iter().zip(expected) {
@@ -213,9 +213,19 @@ fn ended_well(task: TaskId, claim: &Claim) -> Outcome {
     ended(task, claim, OutcomeKind::Completed(Arc::new(json!({ "attempt": claim.attempt }))))
 }
 
-/// The wake of a wanted task is answered; another one is kept, unless there is an earlier reason.
-fn wake_follows(before: &TaskRecord, after: &TaskRecord, told: Option<Timestamp>, wanted: bool) {
+/// The wake of a wanted task is answered, unless it is parked and not yet due; another one is kept, unless there is an
+/// earlier reason.
+fn wake_follows(
+    before: &TaskRecord,
+    after: &TaskRecord,
+    told: Option<Timestamp>,
+    wanted: bool,
+    now: Timestamp,
+) {
     let due = |task: &TaskRecord| task.wake.map(|(due, _)| due);
+    if wanted && told.is_none() && before.wake == after.wake && due(before).is_some_and(|due| due > now) {
+        return;
+    }
     let kept = due(before).filter(|_| !wanted && after.current.state.is_open() && !after.is_paused());
     assert_eq!(due(after), told.or(kept), "task {}", after.id);
     assert!(told.is_none_or(|told| kept.is_none_or(|kept| told < kept)), "task {}", after.id);
