@@ -1,7 +1,7 @@
 //! Mistakes that this backend makes when a test tells it to: a simulator, or a suite, that finds none of them proves
 //! nothing.
 //!
-//! The switch exists only with the feature `defects`, which no product asks for. Without it [`makes`] is `false` when
+//! The switch exists only with the feature `defects`, which no product asks for. Without it it is off when
 //! the code is compiled, and nothing is left of the mistakes.
 
 /// A mistake.

@@ -38,7 +38,7 @@ pub struct NamedTaskRow {
     pub version: String,
     /// For people.
     pub description: Option<String>,
-    /// Its configuration, as it is stored: [`config`](Self::config) reads it.
+    /// Its configuration, as it is stored.
     pub configuration: Arc<Value>,
     /// When it was written.
     pub created_at: Timestamp,
