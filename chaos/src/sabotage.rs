@@ -36,7 +36,8 @@ impl Sabotage {
                 &[("tasker_claim", "SET attempts = c.attempt,", "SET attempts = c.attempt - 1,")]
             }
             Self::LoseWakes => &[
-                ("tasker_write_wakes", "WHERE u.task = ANY (p_wanted) OR", "WHERE false AND"),
+                ("tasker_write_wakes", "WHERE old.due_at IS NULL OR", "WHERE"),
+                ("tasker_write_wakes", "OR u.task = ANY (p_wanted) AND", "OR false AND"),
                 ("tasker_sweep", "tasker_is_forgotten(open.task)", "false"),
             ],
         }

@@ -7,8 +7,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant, SystemTime};
+
+use tokio::task::coop::poll_proceed;
 
 use crate::Timestamp;
 pub use server::{ClockKeeper, ClockReading, ServerClock, Skew};
@@ -233,7 +235,7 @@ impl Clock for SimulatedClock {
                 state.jump()
             };
             wakers.into_iter().for_each(Waker::wake);
-            poll_fn(move |context| sleep.poll(context.waker())).await
+            poll_fn(move |context| sleep.poll(context)).await
         }
     }
 
@@ -255,17 +257,20 @@ impl Sleep {
         self.clock.as_ref().expect("a sleeper is asked only until it has its guard").lock()
     }
 
-    fn poll(&mut self, waker: &Waker) -> Poll<Busy> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Busy> {
+        // Time that jumps at once would otherwise never let others run.
+        let turn = ready!(poll_proceed(context));
         let key = self.key;
         let mut state = self.state();
         match state.sleepers.get_mut(&key).expect("a sleeper stands in the list until it is ready") {
             Sleeper::Asleep(slot) => {
-                *slot = Some(waker.clone());
+                *slot = Some(context.waker().clone());
                 Poll::Pending
             }
             Sleeper::Woken => {
                 state.sleepers.remove(&key);
                 drop(state);
+                turn.made_progress();
                 Poll::Ready(Busy(self.clock.take()))
             }
         }
@@ -400,6 +405,21 @@ mod tests {
         drop(early.await);
         drop(late.await);
         assert_eq!(clock.now(), seconds(7));
+    }
+
+    #[tokio::test]
+    async fn whoever_sleeps_again_and_again_lets_others_run() {
+        let clock = SimulatedClock::new(Timestamp::EPOCH);
+        let sleepless = clock.clone();
+        let sleeper = tokio::spawn(async move {
+            loop {
+                drop(sleepless.sleep_until(sleepless.now() + Duration::from_secs(1)).await);
+            }
+        });
+        tokio::task::yield_now().await;
+        sleeper.abort();
+        assert!(sleeper.await.unwrap_err().is_cancelled());
+        assert!(clock.now() > Timestamp::EPOCH);
     }
 
     #[tokio::test]

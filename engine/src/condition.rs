@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::task::coop::poll_proceed;
 
 use crate::{Busy, Clock};
 
@@ -107,6 +109,8 @@ impl<T, R, F: FnMut(&mut T) -> Option<R>> Future for Until<'_, T, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<(R, Busy)> {
         let this = &mut *self;
+        // Whoever always finds something lets others run now and then.
+        let turn = ready!(poll_proceed(context));
         let mut state = this.condition.lock();
         let id = *this.id.get_or_insert_with(|| {
             state.next += 1;
@@ -117,6 +121,7 @@ impl<T, R, F: FnMut(&mut T) -> Option<R>> Future for Until<'_, T, F> {
             _ => Busy::unneeded(),
         };
         if let Some(taken) = (this.take)(&mut state.value) {
+            turn.made_progress();
             return Poll::Ready((taken, busy));
         }
         state.waiting.insert(id, Waiter::Asleep(context.waker().clone()));
