@@ -2,6 +2,7 @@
 //! time, and change nothing else.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,11 +19,21 @@ mod odd;
 
 use odd::Odd;
 
-/// Fails one call in `odds`, half of the times after the effect.
+/// Fails one call in `odds`, half of the times after the effect; and what it is told to.
 struct Faulty {
     inner: MemoryStorage,
     random: Mutex<fastrand::Rng>,
     odds: u32,
+    ails: Ails,
+}
+
+/// What ails a storage for a while.
+#[derive(Clone, Default)]
+struct Ails {
+    /// No call takes effect.
+    is_away: Arc<AtomicBool>,
+    /// It takes no outcome, whatever it says.
+    refuses: Arc<AtomicBool>,
 }
 
 enum Fault {
@@ -37,6 +48,9 @@ fn gone() -> StorageError {
 
 impl Faulty {
     fn fault(&self) -> Fault {
+        if self.ails.is_away.load(Relaxed) {
+            return Fault::Before;
+        }
         let mut random = self.random.lock().unwrap();
         match random.u32(..self.odds) {
             0 if random.bool() => Fault::Before,
@@ -66,6 +80,9 @@ impl Storage for Faulty {
         self.inner.create(tasks, now).await
     }
     async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
+        if self.ails.refuses.load(Relaxed) && !call.outcomes.is_empty() {
+            return Err(StorageError::Refused("it takes no outcome".into()));
+        }
         self.call(self.inner.advance(call)).await
     }
     async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
@@ -109,9 +126,19 @@ impl EngineTypes for Unreliable {
 }
 
 fn engine(seed: u64, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine<Unreliable> {
+    ailing(seed, storage, clock, 4, &Ails::default())
+}
+
+fn ailing(
+    seed: u64,
+    storage: &MemoryStorage,
+    clock: &SimulatedClock,
+    odds: u32,
+    ails: &Ails,
+) -> Engine<Unreliable> {
     let random = Mutex::new(fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(1)));
     let parts = Parts {
-        storage: Faulty { inner: storage.clone(), random, odds: 4 },
+        storage: Faulty { inner: storage.clone(), random, odds, ails: ails.clone() },
         queue: Odd::new(MemoryQueue::new(Arc::new(clock.clone())), seed.wrapping_mul(31).wrapping_add(2)),
         clock: clock.clone(),
         events: NoEvents,
@@ -229,6 +256,65 @@ async fn two_workers_on_one_storage_share_the_tasks() {
 async fn all_complete(storage: &MemoryStorage, ids: &[TaskId]) -> bool {
     let records = storage.load(ids, Detail::Graph).await.unwrap();
     records.iter().all(|record| record.current.state == TaskState::Complete)
+}
+
+/// A workflow of one step, which counts how often it ran; and as it ends, that ails the storage.
+fn ailing_step(ran: &Arc<AtomicU32>, ail: &Arc<AtomicBool>) -> Definition {
+    let (ran, ail) = (Arc::clone(ran), Arc::clone(ail));
+    let step = handler_fn(move |call: Call| {
+        let (ran, ail) = (Arc::clone(&ran), Arc::clone(&ail));
+        async move {
+            call.sleep(Duration::from_secs(2)).await;
+            ran.fetch_add(1, Relaxed);
+            ail.store(true, Relaxed);
+            Ok(json!(call.attempt()))
+        }
+    });
+    Definition::builder("tests", "ailing", "1.0.0").step("work", step).build().unwrap()
+}
+
+async fn until(clock: &SimulatedClock, seconds: u64) {
+    drop(tasker::Clock::sleep_until(clock, Timestamp::EPOCH + Duration::from_secs(seconds)).await);
+}
+
+#[tokio::test]
+async fn what_was_not_recorded_when_a_worker_stopped_is_not_handed_back() {
+    let clock = SimulatedClock::new(Timestamp::EPOCH);
+    let (storage, ails, ran) = (MemoryStorage::new(), Ails::default(), Arc::default());
+    let engine = ailing(1, &storage, &clock, u32::MAX, &ails);
+    let task = engine.start_definition(&ailing_step(&ran, &ails.is_away), json!({})).await.unwrap();
+    let worker = engine.worker().grace(Duration::from_secs(1));
+    worker.run_until(until(&clock, 10)).await;
+
+    ails.is_away.store(false, Relaxed);
+    until(&clock, 60).await;
+    let report = engine.report(task.id()).await.unwrap();
+    let step = &report.steps()[0];
+    assert_eq!((report.state(), step.attempts), (TaskState::Complete, 1), "{:?}", step.history);
+    assert_eq!(ran.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again() {
+    let clock = SimulatedClock::new(Timestamp::EPOCH);
+    let (storage, ails, ran) = (MemoryStorage::new(), Ails::default(), Arc::default());
+    let engine = ailing(1, &storage, &clock, u32::MAX, &ails);
+    let task = engine.start_definition(&ailing_step(&ran, &ails.refuses), json!({})).await.unwrap();
+    // What goes on meanwhile makes the worker beat.
+    let other = engine.start_definition(&long_step(40), json!({})).await.unwrap();
+    let a_minute = async {
+        until(&clock, 30).await;
+        assert_eq!((engine.report(task.id()).await.unwrap().steps()[0].attempts, ran.load(Relaxed)), (1, 1));
+        ails.refuses.store(false, Relaxed);
+        until(&clock, 60).await;
+    };
+    engine.worker().run_until(a_minute).await;
+    let report = engine.report(task.id()).await.unwrap();
+    let step = &report.steps()[0];
+    assert_eq!((report.state(), step.attempts), (TaskState::Error, 1), "{:?}", step.history);
+    assert_eq!(step.history.last().unwrap().metadata["error_class"], tasker::NOT_RECORDABLE);
+    assert_eq!(ran.load(Relaxed), 1);
+    assert_eq!(engine.report(other.id()).await.unwrap().state(), TaskState::Complete);
 }
 
 /// An engine on a storage that others share, all of whose parts are reliable.

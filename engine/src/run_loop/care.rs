@@ -29,8 +29,7 @@ impl<T: EngineTypes> RunLoop<T> {
     pub(super) async fn beat(&mut self) {
         let now = self.shared.clock.now();
         let interval = self.shared.settings.heartbeat_interval;
-        let held =
-            self.running.keys().copied().chain(self.finished.iter().map(|finished| finished.outcome.token));
+        let held = self.running.keys().copied().chain(self.ended_here());
         let beat = Beat {
             worker: self.shared.settings.worker,
             label: self.shared.settings.label.clone(),

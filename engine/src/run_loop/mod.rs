@@ -72,6 +72,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
     /// not name them hands them back.
     beat_until: Timestamp,
+    /// Outcomes that the storage refused for good, and when each is sent again.
+    refused: Vec<(Timestamp, Finished)>,
     /// The outcomes of the call that is under way, and of what it was cut into.
     sending: Vec<Token>,
     attempts: u64,
@@ -131,6 +133,7 @@ impl<T: EngineTypes> RunLoop<T> {
             heard_at: Timestamp::EPOCH,
             beat_at: None,
             beat_until: Timestamp::EPOCH,
+            refused: vec![],
             sending: vec![],
             attempts: 0,
         }
@@ -177,6 +180,7 @@ impl<T: EngineTypes> RunLoop<T> {
             && self.running.is_empty()
             && self.waiting.is_empty()
             && self.stopping.is_empty()
+            && self.refused.is_empty()
     }
 
     /// Until a message comes or the next moment of interest.
@@ -191,7 +195,9 @@ impl<T: EngineTypes> RunLoop<T> {
         self.shared.tell_demand(if self.serving > 0 { room } else { 0 });
         let looks = [self.timers.first(), self.elsewhere.first()].into_iter().flatten().map(|(due, _)| *due);
         let timer = looks.chain(self.ask_at).filter(|_| room > 0);
-        let next = timer.chain(passes).chain(stops).chain(self.beat_at).chain(self.care_at).min();
+        let refused = self.refused.iter().map(|(again_at, _)| *again_at);
+        let next =
+            timer.chain(passes).chain(stops).chain(refused).chain(self.beat_at).chain(self.care_at).min();
         let busy = self.busy.take().unwrap_or_else(|| clock.busy());
         // The clock knows its sleeper before the guard is given up.
         let sleep = next.map(|moment| clock.sleep_until(moment));

@@ -1,6 +1,7 @@
 //! What goes to the storage: batches, repeated until they are answered.
 
 use super::{Awaited, Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
+use crate::inbox::Finished;
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
     StorageError, TaskId,
@@ -108,16 +109,10 @@ impl<T: EngineTypes> RunLoop<T> {
                     self.take_progress(&batch, progress).await;
                     self.acknowledge(&batch.wanted);
                 }
-                Err(error) if error.is_transient() => {
-                    tracing::error!(
-                        outcomes = batch.outcomes.len(),
-                        "stopped before the storage came back; another worker will be given these steps"
-                    );
-                }
                 Err(error) => batches.extend(self.smaller(batch, error)),
             }
         }
-        // Whatever became of them, nothing more will.
+        // Whoever stops does not wait for what was refused.
         for token in std::mem::take(&mut self.sending) {
             for stopping in &mut self.stopping {
                 stopping.tokens.remove(&token);
@@ -125,6 +120,8 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
+    /// Repeated as long as the storage is away, also when nobody waits any more: whoever dropped an outcome and went on
+    /// to beat would hand back a claim whose handler had run.
     pub(super) async fn call(&mut self, batch: &Batch) -> Result<Vec<Progress>, StorageError> {
         let mut pause = STORAGE_RETRY.0;
         loop {
@@ -149,9 +146,7 @@ impl<T: EngineTypes> RunLoop<T> {
                     self.busy = Some(sleep.await);
                     pause = (pause * 2).min(STORAGE_RETRY.1);
                     self.read_messages();
-                    if self.gives_up() {
-                        return Err(error);
-                    }
+                    self.let_go(batch.outcomes.len());
                 }
                 answer => return answer,
             }
@@ -186,6 +181,10 @@ impl<T: EngineTypes> RunLoop<T> {
         if let Some(task) = task {
             self.fail_waiters(task, &EngineError::from(error));
         }
+        // It is sent again now and then: its handler ran, so its claim is not given back.
+        let again_at = self.shared.clock.now() + STORAGE_RETRY.1;
+        let refused = batch.outcomes.into_iter().map(|outcome| (again_at, Finished { outcome, bytes: 0 }));
+        self.refused.extend(refused);
         vec![]
     }
 }

@@ -79,7 +79,14 @@ impl<T: EngineTypes> RunLoop<T> {
 
     pub(super) fn holds(&self, token: Token) -> bool {
         self.running.contains_key(&token)
-            || self.finished.iter().any(|finished| finished.outcome.token == token)
+            || self.sending.contains(&token)
+            || self.ended_here().any(|ended| ended == token)
+    }
+
+    /// The claims whose outcomes are not under way.
+    pub(super) fn ended_here(&self) -> impl Iterator<Item = Token> {
+        let refused = self.refused.iter().map(|(_, refused)| refused);
+        self.finished.iter().chain(refused).map(|finished| finished.outcome.token)
     }
 
     pub(super) fn hand_back(&mut self, task: TaskId, claim: &Claim) {

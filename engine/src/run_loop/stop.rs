@@ -64,13 +64,19 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
-    /// Whether nobody is left who would wait for the storage: all workers stop, and their grace is over.
-    pub(super) fn gives_up(&self) -> bool {
+    /// Whoever stops waits for a storage that is away no longer than its grace. What is not recorded then is sent on as
+    /// long as the process lives; when it ends, the steps are taken for lost.
+    pub(super) fn let_go(&mut self, outcomes: usize) {
         let now = self.shared.clock.now();
-        let over = |stopping: &Stopping| stopping.until <= now;
-        self.serving == 0
-            && self.waiting.is_empty()
-            && !self.stopping.is_empty()
-            && self.stopping.iter().all(over)
+        self.cut_off(now);
+        let over = |stopping: &mut Stopping| stopping.until <= now;
+        for Stopping { done, .. } in self.stopping.extract_if(.., over) {
+            tracing::error!(
+                outcomes,
+                "stopped before the storage came back, with outcomes that it does not know"
+            );
+            // Whoever asked may not wait for the answer.
+            let _ = done.map(|done| done.send(()));
+        }
     }
 }

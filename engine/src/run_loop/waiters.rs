@@ -7,7 +7,7 @@ use crate::{Clock, EngineError, EngineTypes, Handled, TaskId, Timestamp};
 impl<T: EngineTypes> RunLoop<T> {
     /// Timers that are due, passes whose budget is over, stops whose grace is over.
     pub(super) fn look_at_the_clock(&mut self) {
-        let nothing_comes = self.timers.is_empty() && self.elsewhere.is_empty();
+        let nothing_comes = self.timers.is_empty() && self.elsewhere.is_empty() && self.refused.is_empty();
         if nothing_comes && self.waiting.is_empty() && self.stopping.is_empty() {
             return;
         }
@@ -18,6 +18,8 @@ impl<T: EngineTypes> RunLoop<T> {
                 self.wanted.insert(task);
             }
         }
+        let again = self.refused.extract_if(.., |(again_at, _)| *again_at <= now);
+        self.finished.extend(again.map(|(_, refused)| refused));
         self.end_passes(now);
         self.cut_off(now);
     }
