@@ -82,3 +82,29 @@ fn mistakes() -> Result<Vec<PathBuf>, Box<dyn Error>> {
 fn report(text: &str) {
     eprintln!("{text}");
 }
+
+/// The check of a graph is made by the compiler, and may not keep it from its work.
+#[test]
+fn two_hundred_steps_in_one_workflow_compile() -> Done {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two_hundred_steps.rs");
+    fs::write(&file, a_chain_of(200))?;
+    trybuild::TestCases::new().pass(file);
+    Ok(())
+}
+
+/// A program whose steps each wait for the one before.
+fn a_chain_of(steps: usize) -> String {
+    let step = |at: usize| {
+        let before = if at == 0 { "Context<u64>".to_owned() } else { format!("Output<S{}>", at - 1) };
+        format!("#[step]\nasync fn s{at}(before: {before}) -> StepResult<u64> {{\n    Ok(*before)\n}}\n")
+    };
+    let listed: Vec<_> = (0..steps).map(|at| format!("S{at}")).collect();
+    format!(
+        "use tasker::prelude::*;\n{}\
+         #[derive(Workflow)]\n\
+         #[workflow(namespace = \"tests\", name = \"chain\", version = \"1.0.0\", context = u64, steps({}))]\n\
+         struct Chain;\nfn main() {{\n    assert_eq!(Chain::definition().unwrap().template().step_templates.len(), {steps});\n}}\n",
+        (0..steps).map(step).collect::<String>(),
+        listed.join(", "),
+    )
+}
