@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, str};
 
@@ -60,11 +60,13 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn open(directory: &Path, worker: &str) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(directory.join(format!("{worker}.jsonl")))?;
+        let file = OpenOptions::new().append(true).create_new(true).open(Self::file(directory, worker))?;
         Ok(Self { worker: worker.to_owned(), file })
+    }
+
+    /// Where a process keeps its own; there from the moment at which it can be told to stop.
+    pub(crate) fn file(directory: &Path, worker: &str) -> PathBuf {
+        directory.join(format!("{worker}.jsonl"))
     }
 
     /// # Panics

@@ -8,6 +8,7 @@ use std::{env, io};
 
 use crate::Failure;
 use crate::database::Database;
+use crate::ledger::Ledger;
 
 /// How long a worker may take to stop when it was told to.
 const STOPPING: Duration = Duration::from_secs(15);
@@ -125,12 +126,13 @@ impl Workers {
         Ok(())
     }
 
-    /// Whoever was not killed has to end well, and only when it was told to.
+    /// Whoever was not killed has to end well, and only when it was told to. It hears the signal by the time it has a
+    /// ledger; before that the signal ends it.
     async fn note_crash(&self, place: usize, status: ExitStatus, database: &Database) -> Result<(), Failure> {
         let Place { label, is, .. } = &self.places[place];
         let is_well = match is {
             Is::Killed => true,
-            Is::Stopping { .. } => status.success(),
+            Is::Stopping { .. } => status.success() || !Ledger::file(&self.ledgers, label).exists(),
             Is::Running | Is::Frozen { .. } => false,
         };
         if is_well { Ok(()) } else { database.note("crashed", &format!("{label} ({status})")).await }

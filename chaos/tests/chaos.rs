@@ -25,7 +25,6 @@ fn run(arguments: &str) -> Run {
 }
 
 #[test]
-#[ignore = "some runs (seed 9989 was one) show claims that were handed back although their handler had run"]
 fn half_a_minute_of_chaos_loses_and_doubles_nothing() {
     let run = run("--seconds 30 --workers 3");
     assert_eq!(run.code, Some(0), "{}", run.said);
@@ -47,7 +46,6 @@ const FAULTS: [(&str, &str, &str); 4] = [
 
 /// Side by side, because they mostly wait.
 #[test]
-#[ignore = "the fault lose-wakes looks for a line of tasker_write_wakes that is worded differently now"]
 fn what_is_broken_on_purpose_is_found() {
     std::thread::scope(|scope| {
         let begin = |(sabotage, length, _): &(_, _, _)| {
