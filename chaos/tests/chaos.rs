@@ -38,25 +38,26 @@ fn half_a_minute_of_chaos_loses_and_doubles_nothing() {
 
 /// A fault, for how long it is let be, and what the judge is to say.
 const FAULTS: [(&str, &str, &str); 4] = [
-    ("no-fence", "--seconds 10 --calm 6", "doubled"),
+    ("no-fence", "--seconds 15 --calm 6", "doubled"),
     ("no-rescue", "--seconds 5 --calm 6", "lost"),
     ("forget-attempt", "--seconds 3 --calm 3", "doubled"),
     ("lose-wakes", "--seconds 3 --calm 5", "lost"),
 ];
 
+/// A machine that is busy with other things gets so little done in a run that the fault may hit nothing.
+const TRIES: usize = 6;
+
 /// Side by side, because they mostly wait.
 #[test]
 fn what_is_broken_on_purpose_is_found() {
     std::thread::scope(|scope| {
-        let begin = |(sabotage, length, _): &(_, _, _)| {
+        for (sabotage, length, what) in FAULTS {
             let arguments = format!("{length} --workers 3 --sabotage {sabotage}");
-            scope.spawn(move || run(&arguments))
-        };
-        let runs: Vec<_> = FAULTS.iter().map(begin).collect();
-        for ((sabotage, _, what), run) in FAULTS.iter().zip(runs) {
-            let run = run.join().unwrap();
-            assert_eq!(run.code, Some(1), "{sabotage}: {}", run.said);
-            assert!(run.number(what) > 0, "{sabotage}: {}", run.said);
+            scope.spawn(move || {
+                let mut runs = std::iter::repeat_with(|| run(&arguments)).take(TRIES);
+                let found = runs.any(|run| run.code == Some(1) && run.number(what) > 0);
+                assert!(found, "{what} was not found in {TRIES} runs with {sabotage}");
+            });
         }
     });
 }
