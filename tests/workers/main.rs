@@ -152,6 +152,30 @@ async fn workers_that_could_not_beat_while_the_storage_was_away_are_not_taken_fo
     looking.await.unwrap();
 }
 
+#[test]
+fn a_worker_that_only_looks_on_rescues_after_an_outage_too() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let definition = naps("lost", 1, 10);
+    let id = claim_and_die(&definition, &storage, &clock);
+    let watched = Watched::new(&storage, {
+        let clock = clock.clone();
+        move |_, _| {
+            let is_away = clock.now() >= at(20) && clock.now() < at(100);
+            if is_away { Fate::Refused } else { Fate::Made }
+        }
+    });
+    // It hears of the storage by nothing but its rounds of care.
+    let settings = Settings { poll: Some(Duration::from_secs(36_000)), ..Settings::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let report = runtime.block_on(async {
+        let second = engine_with(settings, watched, &clock);
+        second.learn(&definition).await.unwrap();
+        second.worker().run_until(moment(&clock, at(400))).await;
+        second.report(id).await.unwrap()
+    });
+    assert_eq!(report.state(), TaskState::Complete);
+}
+
 /// Leaves steps in progress, as a process does that dies.
 fn claim_and_die(definition: &Definition, storage: &MemoryStorage, clock: &SimulatedClock) -> tasker::TaskId {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -60,12 +60,13 @@ impl<T: EngineTypes> RunLoop<T> {
     /// Takes steps from workers that stopped beating, and now and then wakes tasks that can move and have no wake.
     ///
     /// Whoever has not heard from the storage for so long that others cannot have beaten either, be it that the storage
-    /// was away or that this process stood still, does not judge their silence, and gives them time to beat first.
+    /// was away or that this process stood still, does not judge their silence, and gives them time to beat first. He
+    /// looks on meanwhile, so that he knows when the storage is there.
     pub(super) async fn take_care(&mut self) {
         let now = self.shared.clock.now();
         let lost_after = self.shared.settings.worker_lost_after;
-        let may_judge = now.since(self.heard_at) <= self.silence_of_an_outage();
-        self.care_at = Some(now + if may_judge { lost_after / 2 } else { lost_after });
+        let may_judge = now >= self.judges_from && now.since(self.heard_at) <= self.silence_of_an_outage();
+        self.care_at = Some(now + lost_after / 2);
         let sweeps = self.rounds.is_multiple_of(SWEEP_EVERY) || !may_judge;
         self.rounds = self.rounds.wrapping_add(1);
         match self.care(now, may_judge.then(|| now - lost_after), sweeps).await {
@@ -129,7 +130,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let now = self.shared.clock.now();
         let silent = now.since(std::mem::replace(&mut self.heard_at, now));
         if silent > self.silence_of_an_outage() {
-            self.care_at = self.care_at.map(|at| at.max(now + self.shared.settings.worker_lost_after));
+            self.judges_from = now + self.shared.settings.worker_lost_after;
         }
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     rounds: u32,
     /// When the storage answered last.
     heard_at: Timestamp,
+    /// From then on it judges the silence of others: after an outage they are to have had the time to beat.
+    judges_from: Timestamp,
     /// When the next sign of life is due; `None` while there is nothing to keep alive.
     beat_at: Option<Timestamp>,
     /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
@@ -131,6 +133,7 @@ impl<T: EngineTypes> RunLoop<T> {
             care_at: None,
             rounds: 0,
             heard_at: Timestamp::EPOCH,
+            judges_from: Timestamp::EPOCH,
             beat_at: None,
             beat_until: Timestamp::EPOCH,
             refused: vec![],
