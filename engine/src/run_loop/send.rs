@@ -32,23 +32,45 @@ impl<T: EngineTypes> RunLoop<T> {
         if unknown.is_empty() {
             return vec![];
         }
-        match self.shared.learn_tasks(&unknown).await {
-            Ok(unserved) => {
-                self.heard();
-                for task in &unserved {
-                    self.wanted.remove(task);
-                }
-                unserved.into_iter().filter(|task| self.nobody_takes(*task)).collect()
+        let unserved = match self.shared.learn_tasks(&unknown).await {
+            Ok(unserved) => unserved,
+            Err(error) if error.is_transient() => {
+                self.load_later(&unknown, &error);
+                return vec![];
             }
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the storage did not load tasks");
-                let later = self.shared.clock.now() + STORAGE_RETRY.1;
-                for task in unknown {
-                    self.wanted.remove(&task);
-                    self.timers.insert((later, task));
+            Err(_) => self.get_to_know_each(&unknown).await,
+        };
+        self.heard();
+        for task in &unserved {
+            self.wanted.remove(task);
+        }
+        unserved.into_iter().filter(|task| self.nobody_takes(*task)).collect()
+    }
+
+    /// The same one by one, so that a task that cannot be read stops nobody but those who wait for it. Rare.
+    async fn get_to_know_each(&mut self, tasks: &[TaskId]) -> Vec<TaskId> {
+        let mut unserved = vec![];
+        for task in tasks {
+            match self.shared.learn_tasks(std::slice::from_ref(task)).await {
+                Ok(itself) => unserved.extend(itself),
+                Err(error) if error.is_transient() => self.load_later(std::slice::from_ref(task), &error),
+                Err(error) => {
+                    let source: &dyn std::error::Error = &error;
+                    tracing::error!(error = source, task = task.0, "a task cannot be read");
+                    self.fail_waiters(*task, &EngineError::from(error));
+                    unserved.push(*task);
                 }
-                vec![]
             }
+        }
+        unserved
+    }
+
+    fn load_later(&mut self, tasks: &[TaskId], error: &StorageError) {
+        tracing::warn!(error = error as &dyn std::error::Error, "the storage did not load tasks");
+        let later = self.shared.clock.now() + STORAGE_RETRY.1;
+        for task in tasks {
+            self.wanted.remove(task);
+            self.timers.insert((later, *task));
         }
     }
 

@@ -12,6 +12,7 @@ use tasker_storage::postgres::PostgresStorage;
 use tasker_storage::postgres::cluster::TestDatabase;
 use tokio::sync::Mutex;
 
+use crate::adoption::Rails;
 use crate::fixture::migrated_database;
 
 #[derive(Default)]
@@ -79,6 +80,36 @@ pub(crate) fn seed() -> u64 {
 /// How many sequences of operations are compared; `TASKER_CASES` asks for more.
 pub(crate) fn cases() -> u32 {
     env::var("TASKER_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// Databases that Rails made, adopted: with its ninety-nine indexes and its rows, and without a check of states.
+#[derive(Default)]
+struct Adopted(Postgres);
+
+impl Harness for Adopted {
+    type Storage = PostgresStorage;
+
+    async fn storage(&self) -> PostgresStorage {
+        let Rails { storage, database } = Rails::new().await;
+        self.0.databases.lock().await.push(database);
+        storage.migrate().await.expect("adopted");
+        storage
+    }
+
+    async fn lose_wake(&self, storage: &PostgresStorage, task: TaskId) {
+        self.0.lose_wake(storage, task).await;
+    }
+
+    async fn make_draft(&self, storage: &PostgresStorage, task: TaskId) {
+        self.0.make_draft(storage, task).await;
+    }
+}
+
+#[test]
+fn memory_and_a_database_that_rails_made_agree() {
+    if let Err(disagreement) = agreement(|| Memory, Adopted::default, cases().div_ceil(4), 40, seed()) {
+        panic!("{disagreement}");
+    }
 }
 
 #[test]

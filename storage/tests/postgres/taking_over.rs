@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tasker_engine::{
-    Act, Advance, BoundTemplate, Call, Clock as _, Creation, Definition, Detail, Engine, Erased, Intervened,
-    Intervention, MemoryQueue, NoEvents, Parent, ParentResult, Parts, Progress, Rescue, Settings, Settled,
-    SimulatedClock, StepId, StepState, Storage as _, StorageError, TaskCommand, TaskId, TaskRecord,
+    Act, Advance, BoundTemplate, Call, Clock as _, Creation, Definition, Detail, Engine, EngineError, Erased,
+    Intervened, Intervention, MemoryQueue, NoEvents, Parent, ParentResult, Parts, Progress, Rescue, Settings,
+    Settled, SimulatedClock, StepId, StepState, Storage as _, StorageError, TaskCommand, TaskId, TaskRecord,
     TaskState, Template, Timestamp, Version, handler_fn,
 };
 use tasker_storage::postgres::{Interrupted, PostgresStorage};
@@ -305,9 +305,8 @@ fn handlers() -> Definition {
     builder.build().expect("a sound workflow")
 }
 
-#[tokio::test]
-async fn an_engine_finishes_what_rails_began() {
-    let rails = adopted().await;
+/// An engine that has learned the workflow, and the tasks that it took over.
+async fn engine(rails: &Rails) -> (Engine, Definition, Vec<TaskId>) {
     let definition = handlers();
     let clock = SimulatedClock::new(later(60));
     let taken = rails.storage.take_over(definition.bound(), Interrupted::Fail, clock.now()).await.unwrap();
@@ -320,7 +319,40 @@ async fn an_engine_finishes_what_rails_began() {
     };
     let engine = Engine::new(parts, Settings::default()).unwrap();
     engine.learn(&definition).await.unwrap();
-    for task in taken.tasks {
+    (engine, definition, taken.tasks)
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_read_stops_nobody_but_those_who_wait_for_it() {
+    let rails = adopted().await;
+    let (engine, _, tasks) = engine(&rails).await;
+    rails
+        .sql("UPDATE tasker_workflow_step_transitions SET to_state = 'failed' WHERE workflow_step_id = 32 AND most_recent")
+        .await;
+    let waits = tasks.iter().map(|task| {
+        let task = engine.task(*task);
+        tokio::spawn(async move { task.finished().await })
+    });
+    let waits: Vec<_> = waits.collect();
+    for (task, wait) in tasks.iter().zip(waits) {
+        match wait.await.unwrap() {
+            Ok(report) => assert!(report.is_complete() && task.0 != 3, "task {task}"),
+            Err(EngineError::Storage(error)) => {
+                assert!(
+                    matches!(&*error, StorageError::Corrupt { .. }) && task.0 == 3,
+                    "task {task}: {error:?}"
+                );
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_engine_finishes_what_rails_began() {
+    let rails = adopted().await;
+    let (engine, definition, tasks) = engine(&rails).await;
+    for task in tasks {
         let report = engine.task(task).finished().await.unwrap();
         assert_eq!(report.state(), TaskState::Complete, "task {task}");
     }
