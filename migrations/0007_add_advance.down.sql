@@ -1,12 +1,15 @@
 DROP FUNCTION tasker_advance(
     text, timestamp, bigint[], bigint[], bigint[], text[], boolean[], integer[], jsonb[], jsonb[], jsonb, bigint[],
-    integer, integer, text[], integer[], jsonb);
+    integer, integer, text[], integer[], boolean, jsonb);
 DROP FUNCTION tasker_write_wakes(timestamp, bigint[], bigint[], timestamp[], boolean[]);
 DROP FUNCTION tasker_verdicts(bigint[]);
 DROP FUNCTION tasker_settle(timestamp, bigint[], bigint[]);
 DROP FUNCTION tasker_read_parents(bigint[], bigint[]);
 DROP FUNCTION tasker_claim(timestamp, text, tasker_candidate[], boolean);
-DROP FUNCTION tasker_choose(timestamp, tasker_candidate[], tasker_heads, integer, integer, text[], integer[]);
+DROP FUNCTION tasker_choose(
+    timestamp, tasker_candidate[], tasker_heads, bigint[], integer, integer, text[], integer[], boolean);
+DROP FUNCTION tasker_choose_in_turns(
+    timestamp, tasker_candidate[], tasker_heads, bigint[], integer, integer, text[], integer[], boolean);
 DROP FUNCTION tasker_judge(bigint[], bigint[], bigint[], bigint[], boolean);
 DROP FUNCTION tasker_cancel_below_cancelled(timestamp, bigint[], jsonb);
 DROP FUNCTION tasker_step_named(bigint, text);

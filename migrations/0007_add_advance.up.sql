@@ -56,7 +56,9 @@ CREATE TYPE tasker_choice AS (
     some_have_parents boolean,  -- other than those that this call completed
     wake_tasks bigint[],
     wake_dues timestamp[],      -- NULL when only parked
-    wake_parked boolean[]       -- some step is left over only for want of a handler
+    wake_parked boolean[],      -- some step is left over only for want of a handler
+    full_tasks bigint[],        -- of these tasks some step is left over whose
+    full_handlers text[]        -- handler has a room of its own; may come twice
 );
 
 -- Claims.
@@ -468,11 +470,59 @@ BEGIN
     RETURN judgement;
 END $$;
 
--- Chooses what to claim, in order, within the room and the limits of tasks, and finds the wakes of what is left over.
--- A task that is at its limit needs none: what runs there will move it.
+-- The places of the candidates that get the room when there is not enough for all, ascending: in turns, one step of each
+-- wanted task, then one of each other, then the next one of each, so that a task with a thousand steps does not keep the
+-- others waiting. The arguments are those of `tasker_choose`.
+CREATE FUNCTION tasker_choose_in_turns(
+    p_now timestamp, p_candidates tasker_candidate[], p_heads tasker_heads, p_wanted bigint[],
+    p_total integer, p_per_task integer, h_names text[], h_rooms integer[], p_others boolean
+) RETURNS integer[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    chosen integer[];
+    task_rooms integer[];       -- how many more steps of each task may run
+    task_room integer;
+    h integer;
+    c record;
+BEGIN
+    FOR c IN
+        SELECT r.* FROM (
+            SELECT
+                u.place, u.task, u.handler, dense_rank() OVER (ORDER BY u.task)::integer AS number,
+                row_number() OVER (PARTITION BY u.task ORDER BY u.place) AS turn, u.task = ANY (p_wanted) AS wanted
+            FROM unnest(p_candidates) WITH ORDINALITY AS u (
+                task, step, may_claim, not_before, handler, attempt, state, sort_key, step_at, row_at,
+                has_other_parents, place)
+            WHERE u.may_claim AND (u.not_before <= p_now) IS NOT FALSE
+        ) AS r
+        ORDER BY r.turn, NOT r.wanted, r.place
+    LOOP
+        EXIT WHEN p_total <= 0;
+        task_room := task_rooms[c.number];
+        IF task_room IS NULL THEN
+            task_room := least(p_per_task, p_heads.limits[array_position(p_heads.limited, c.task)]) - (
+                SELECT count(*) FROM tasker_workflow_steps AS s WHERE s.task_id = c.task AND s.in_process);
+            task_room := coalesce(task_room, 2147483647);
+        END IF;
+        h := array_position(h_names, c.handler);
+        IF task_room > 0 AND (h_rooms[h] > 0 OR (h IS NULL AND (p_others OR h_names IS NULL))) THEN
+            p_total := p_total - 1;
+            task_room := task_room - 1;
+            IF h IS NOT NULL THEN
+                h_rooms[h] := h_rooms[h] - 1;
+            END IF;
+            chosen := chosen || c.place::integer;
+        END IF;
+        task_rooms[c.number] := task_room;
+    END LOOP;
+    RETURN ARRAY(SELECT u.place FROM unnest(chosen) AS u (place) ORDER BY u.place);
+END $$;
+
+-- Chooses what to claim within the room and the limits of tasks, and finds the wakes of what is left over. A task that is
+-- at its limit needs none: what runs there will move it.
 CREATE FUNCTION tasker_choose(
-    p_now timestamp, p_candidates tasker_candidate[], p_heads tasker_heads,
-    p_total integer, p_per_task integer, h_names text[], h_rooms integer[]
+    p_now timestamp, p_candidates tasker_candidate[], p_heads tasker_heads, p_wanted bigint[],
+    p_total integer, p_per_task integer, h_names text[], h_rooms integer[], p_others boolean
 ) RETURNS tasker_choice
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -483,15 +533,24 @@ DECLARE
     wake_tasks bigint[];
     wake_dues timestamp[];
     wake_parked boolean[];
+    full_tasks bigint[];
+    full_handlers text[];
+    in_turns integer[];         -- the places of those that get the room; NULL when there is enough for all
+    place integer := 0;
+    next_chosen integer := 1;   -- the place in `in_turns` of the next one
     c tasker_candidate;
     task bigint;
     task_room integer;          -- how many more steps of the task may run; NULL is no limit
     due timestamp;              -- its wake
     parked boolean := false;
-    h integer;                  -- the place of the step's handler
 BEGIN
+    IF h_names IS NOT NULL OR cardinality(p_candidates) > p_total THEN
+        in_turns := tasker_choose_in_turns(
+            p_now, p_candidates, p_heads, p_wanted, p_total, p_per_task, h_names, h_rooms, p_others);
+    END IF;
     -- The last one, of no task, ends the task before it.
     FOREACH c IN ARRAY p_candidates || NULL::tasker_candidate LOOP
+        place := place + 1;
         IF c.task IS DISTINCT FROM task THEN
             IF due IS NOT NULL OR parked THEN
                 wake_tasks := wake_tasks || task;
@@ -515,25 +574,24 @@ BEGIN
             due := p_now;
         ELSIF task_room <= 0 THEN
             CONTINUE;
+        ELSIF in_turns IS NULL OR in_turns[next_chosen] = place THEN
+            next_chosen := next_chosen + 1;
+            task_room := task_room - 1;
+            chosen := chosen || c;
+            some_have_rows := some_have_rows OR c.row_at IS NOT NULL;
+            some_have_parents := some_have_parents OR c.has_other_parents;
+        ELSIF c.handler = ANY (h_names) THEN
+            due := p_now;
+            full_tasks := full_tasks || task;
+            full_handlers := full_handlers || c.handler;
+        ELSIF h_names IS NULL OR p_others THEN
+            due := p_now;
         ELSE
-            h := array_position(h_names, c.handler);
-            IF h_names IS NOT NULL AND h IS NULL THEN
-                parked := true;
-            ELSIF p_total <= 0 OR h_rooms[h] <= 0 THEN
-                due := p_now;
-            ELSE
-                p_total := p_total - 1;
-                task_room := task_room - 1;
-                IF h IS NOT NULL THEN
-                    h_rooms[h] := h_rooms[h] - 1;
-                END IF;
-                chosen := chosen || c;
-                some_have_rows := some_have_rows OR c.row_at IS NOT NULL;
-                some_have_parents := some_have_parents OR c.has_other_parents;
-            END IF;
+            parked := true;
         END IF;
     END LOOP;
-    RETURN (chosen, some_have_rows, some_have_parents, wake_tasks, wake_dues, wake_parked);
+    RETURN (
+        chosen, some_have_rows, some_have_parents, wake_tasks, wake_dues, wake_parked, full_tasks, full_handlers);
 END $$;
 
 -- Claims steps: a row `in_progress`, whose id is the token; before it a row `pending` where the last attempt failed.
@@ -780,18 +838,18 @@ END $$;
 --
 -- o_* are outcomes, each once (see `tasker_record`); p_spawned are the steps that they ask for (see `tasker_spawn`), or
 -- NULL. p_wanted are tasks to be looked at in full. p_total, p_per_task, h_names and h_rooms are the room of the
--- worker; NULL is no limit, and h_names the only handlers that it has. p_below_cancelled is the metadata of steps that
+-- worker; NULL is no limit. h_names have rooms of their own; others have no limit with p_others, and no room without. p_below_cancelled is the metadata of steps that
 -- are cancelled because a parent was.
 --
 -- Answers, each part in arrays of one length: the tasks that there are; outcomes that were recorded, by their place
 -- from 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their
 -- parents yielded, but for parents that this call completed; rows that began tasks; tasks that are settled, with the
--- row when this call wrote it; wakes that it wrote.
+-- row when this call wrote it; wakes that it wrote; tasks and the handlers for which there was no room.
 CREATE FUNCTION tasker_advance(
     p_worker text, p_now timestamp,
     o_task bigint[], o_step bigint[], o_token bigint[], o_to text[], o_permanent boolean[], o_wait_seconds integer[],
     o_results jsonb[], o_metadata jsonb[], p_spawned jsonb,
-    p_wanted bigint[], p_total integer, p_per_task integer, h_names text[], h_rooms integer[],
+    p_wanted bigint[], p_total integer, p_per_task integer, h_names text[], h_rooms integer[], p_others boolean,
     p_below_cancelled jsonb,
     OUT tasks bigint[],
     OUT recorded_places integer[], OUT recorded_rows bigint[], OUT repeated_places integer[],
@@ -800,7 +858,8 @@ CREATE FUNCTION tasker_advance(
     OUT parent_steps bigint[], OUT parent_kinds text[], OUT parent_results jsonb[],
     OUT begun_tasks bigint[], OUT begun_rows bigint[],
     OUT settled_tasks bigint[], OUT settled_states text[], OUT settled_rows bigint[],
-    OUT wake_tasks bigint[], OUT wake_dues timestamp[]
+    OUT wake_tasks bigint[], OUT wake_dues timestamp[],
+    OUT full_tasks bigint[], OUT full_handlers text[]
 )
 LANGUAGE plpgsql
 -- A plan is made once for a session and must suit one step as well as five hundred, on tables of any size: nested loops
@@ -884,7 +943,10 @@ BEGIN
             p_worker, o_token, ARRAY(SELECT o_task[u.place] FROM unnest(repeated_places) AS u (place)));
     END IF;
     IF judgement.candidates IS NOT NULL THEN
-        choice := tasker_choose(p_now, judgement.candidates, heads, p_total, p_per_task, h_names, h_rooms);
+        choice := tasker_choose(
+            p_now, judgement.candidates, heads, p_wanted, p_total, p_per_task, h_names, h_rooms, p_others);
+        full_tasks := choice.full_tasks;
+        full_handlers := choice.full_handlers;
     END IF;
     IF choice.chosen IS NOT NULL THEN
         claims := tasker_claim(p_now, p_worker, choice.chosen, choice.some_have_rows);

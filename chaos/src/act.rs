@@ -15,6 +15,8 @@ pub(crate) enum Deed {
     Stop,
     /// Connections of workers are cut, so many at most.
     Cut(i64),
+    /// The next reply of the server is lost, and its connection with it.
+    LoseReply,
     /// The server crashes.
     Crash,
     /// An operator cancels a task.
@@ -52,7 +54,8 @@ impl Deck {
         let kinds = [
             (8, Deed::Kill),
             (7, Deed::Freeze(LOST_AFTER)),
-            (8, Deed::Cut(1)),
+            (6, Deed::Cut(1)),
+            (6, Deed::LoseReply),
             (4, Deed::Stop),
             (4, Deed::Cancel),
             (1, Deed::Crash),

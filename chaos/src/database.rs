@@ -1,5 +1,6 @@
 //! The database of a run: a durable server of its own, and a few statements that wait until it is there again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -8,23 +9,29 @@ use tasker::postgres::cluster::{Cluster, Durability};
 use tokio::task::spawn_blocking;
 
 use crate::Failure;
+use crate::proxy::Proxy;
 
 /// How often something is tried again while the server is away.
 const TRIES: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(100);
+/// Under this name the server knows the connections of workers.
+const WORKER: &str = "worker";
 
 pub(crate) struct Database {
     /// `None` while it crashes.
     cluster: Option<Cluster>,
     pub(crate) pool: PgPool,
-    pub(crate) url: String,
+    /// Through it the workers reach the server.
+    pub(crate) proxy: Proxy,
+    url_of_workers: String,
 }
 
 impl Database {
-    pub(crate) async fn start() -> Result<Self, Failure> {
+    /// A fresh server; workers reach it through a socket in `directory`.
+    pub(crate) async fn start(directory: &Path) -> Result<Self, Failure> {
         let cluster = spawn_blocking(|| Cluster::start(Durability::Durable)).await??;
-        let url = cluster.url("postgres");
-        let options: PgConnectOptions = url.parse()?;
+        let proxy = Proxy::start(directory, cluster.directory())?;
+        let options: PgConnectOptions = cluster.url("postgres").parse()?;
         let pool =
             PgPoolOptions::new().max_connections(4).connect_with(options.application_name("chaos")).await?;
         PostgresStorage::from(pool.clone()).migrate().await?;
@@ -37,12 +44,15 @@ impl Database {
         )
         .execute(&pool)
         .await?;
-        Ok(Self { cluster: Some(cluster), pool, url })
+        let url_of_workers = format!(
+            "postgres://tasker@localhost:5432/postgres?host={}&application_name={WORKER}",
+            directory.display()
+        );
+        Ok(Self { cluster: Some(cluster), pool, proxy, url_of_workers })
     }
 
-    /// Under this name the server knows the workers' connections.
-    pub(crate) fn url_of_workers(&self) -> String {
-        format!("{}&application_name=worker", self.url)
+    pub(crate) fn url_of_workers(&self) -> &str {
+        &self.url_of_workers
     }
 
     /// The server crashes, and comes back.
@@ -63,11 +73,12 @@ impl Database {
             .patiently(async || {
                 sqlx::query_scalar::<_, i64>(
                     "SELECT count(*) FILTER (WHERE pg_terminate_backend(chosen.pid)) FROM (
-                         SELECT a.pid FROM pg_stat_activity AS a WHERE a.application_name = 'worker'
+                         SELECT a.pid FROM pg_stat_activity AS a WHERE a.application_name = $2
                          ORDER BY (a.state = 'active') DESC, random() LIMIT $1
                      ) AS chosen",
                 )
                 .bind(most)
+                .bind(WORKER)
                 .fetch_one(&self.pool)
                 .await
             })

@@ -165,7 +165,8 @@ lines (place, line, is_wrong) AS (
     SELECT 10 + acts.place, acts.name || ': ' || (SELECT count(*) FROM chaos.acts AS a WHERE a.what = acts.what), false
     FROM (VALUES
         (1, 'kills', 'killed'), (2, 'freezes', 'frozen'), (3, 'stops', 'stopped'),
-        (4, 'dropped_connections', 'cut'), (5, 'restarts', 'crashed the server'), (6, 'cancels', 'cancelled')
+        (4, 'dropped_connections', 'cut'), (5, 'lost_replies', 'lost'), (6, 'restarts', 'crashed the server'),
+        (7, 'cancels', 'cancelled')
     ) AS acts (place, name, what)
     UNION ALL
     SELECT 20, 'rescued: ' || count(*), false FROM rows AS r WHERE r.metadata ->> 'error_class' = 'WorkerLost'

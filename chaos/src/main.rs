@@ -1,9 +1,10 @@
 //! Real workers on a real server, while everything that can go wrong does: they are killed, frozen and stopped, their
-//! connections are cut, the server crashes, operators cancel tasks. Then it is calm, and what is left is judged.
+//! connections are cut, replies get lost, the server crashes, operators cancel tasks. Then it is calm, and what is left
+//! is judged.
 //!
 //! ```text
 //! chaos ──creates──▶ tasks ◀──runs── worker processes ──▶ ledgers (a file each, written by the handlers)
-//!   └──kills, freezes, cuts, crashes──────┘                   │
+//!   └──kills, freezes, cuts, crashes──────┘ loses replies     │
 //! judge.sql ◀── tables and ledgers ───────────────────────────┘
 //! ```
 //!
@@ -20,6 +21,7 @@ mod judge;
 mod ledger;
 mod load;
 mod processes;
+mod proxy;
 mod run;
 mod sabotage;
 mod worker;

@@ -39,7 +39,7 @@ enum Is {
 
 impl Workers {
     pub(crate) fn start(database: &Database, ledgers: &Path, seed: u64, count: usize) -> io::Result<Self> {
-        let (database, ledgers) = (database.url_of_workers(), ledgers.to_owned());
+        let (database, ledgers) = (database.url_of_workers().to_owned(), ledgers.to_owned());
         let mut workers = Self { database, ledgers, seed, places: vec![] };
         for place in 0..count {
             let label = format!("w{place}.0");

@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool, Failure> {
     let ledgers = env::temp_dir().join(format!("tasker-chaos-{}", process::id()));
     fs::create_dir(&ledgers)?;
     let kept = Kept { ledgers: ledgers.clone(), keep: arguments.keep };
-    let mut database = Database::start().await?;
+    let mut database = Database::start(&ledgers).await?;
     if let Some(sabotage) = arguments.sabotage {
         sabotage.commit(&database.pool).await?;
     }
@@ -60,6 +60,9 @@ async fn rage(
     while Instant::now() < until {
         load.top_up(database).await?;
         workers.tend(database).await?;
+        for _ in 0..database.proxy.take_lost() {
+            database.note("lost", "a reply").await?;
+        }
         if Instant::now() >= due {
             do_it(deed, &mut deck, &load, database, workers).await?;
             let (pause, next) = deck.draw();
@@ -95,6 +98,10 @@ async fn do_it(
             for _ in 0..database.cut(most).await? {
                 database.note("cut", "a connection").await?;
             }
+            Ok(())
+        }
+        Deed::LoseReply => {
+            database.proxy.lose_a_reply();
             Ok(())
         }
         Deed::Crash => {

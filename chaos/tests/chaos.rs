@@ -31,7 +31,7 @@ fn half_a_minute_of_chaos_loses_and_doubles_nothing() {
     for none in ["lost", "doubled", "attempts_over_limit", "wrong"] {
         assert_eq!(run.number(none), 0, "{none} in\n{}", run.said);
     }
-    for some in ["tasks", "kills", "freezes", "dropped_connections", "restarts", "rescued"] {
+    for some in ["tasks", "kills", "freezes", "dropped_connections", "lost_replies", "restarts", "rescued"] {
         assert!(run.number(some) > 0, "no {some} in\n{}", run.said);
     }
 }

@@ -18,9 +18,9 @@ use crate::records::Records;
 use crate::run_loop::RunLoop;
 use crate::{
     Act, BuildErrors, Clock, Condition, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes,
-    Enqueue, Erased, Event, EventName, EventSink, Handlers, Interest, Intervened, Intervention, Misfit,
-    Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors, StepId, StepName,
-    StepState, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp,
+    Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Interest, Intervened, Intervention,
+    Misfit, Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors, StepId,
+    StepName, StepState, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp,
     TransitionId, Wake, Worker, WorkerId,
 };
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub concurrency: usize,
     /// How many steps of one task are in progress at a time, over all processes; no limit by default.
     pub max_concurrent_steps_limit: Option<usize>,
+    /// How many steps of these handlers run at a time in this process, by the name that stands in the template; of the
+    /// others as many as there is concurrency for. None is limited by default.
+    pub handler_rooms: BTreeMap<HandlerName, usize>,
     /// How large contexts and outputs may be.
     pub limits: Limits,
     /// The longest wait that a handler may ask for; five minutes by default.
@@ -60,6 +63,7 @@ impl Default for Settings {
         Self {
             concurrency: 256,
             max_concurrent_steps_limit: None,
+            handler_rooms: BTreeMap::new(),
             limits: Limits::default(),
             max_backoff: Duration::from_secs(300),
             poll: None,

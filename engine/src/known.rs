@@ -9,8 +9,8 @@ use crate::definition::BoundStep;
 use crate::handler::BoundInput;
 use crate::ids::IdMap;
 use crate::{
-    BuildError, Claim, Definition, Entry, Handlers, Moved, MovedTo, Parent, ParentResult, StepId, StepName,
-    StepRecord, StepState, TaskId, TaskRecord, Timestamp, TransitionId,
+    BuildError, Claim, Definition, Entry, HandlerName, Handlers, Moved, MovedTo, Parent, ParentResult,
+    StepId, StepName, StepRecord, StepState, TaskId, TaskRecord, Timestamp, TransitionId,
 };
 
 /// One task, as far as running its steps goes. Never the truth about states.
@@ -29,6 +29,7 @@ pub(crate) struct KnownTask {
 struct SpawnedStep {
     id: StepId,
     name: StepName,
+    handler: HandlerName,
     parents: Vec<StepId>,
     bound: Arc<BoundStep>,
 }
@@ -36,6 +37,8 @@ struct SpawnedStep {
 /// What is needed to run one step.
 pub(crate) struct Runnable<'a> {
     pub(crate) name: &'a StepName,
+    /// As it stands in the template, and in the storage.
+    pub(crate) handler: &'a HandlerName,
     pub(crate) bound: &'a Arc<BoundStep>,
     pub(crate) context: &'a Arc<Value>,
 }
@@ -84,12 +87,14 @@ impl KnownTask {
     /// What runs a step; `None` for one that was added since the task was looked at.
     pub(crate) fn runnable(&self, step: StepId) -> Option<Runnable<'_>> {
         if let Some(place) = self.place(step) {
-            let name = &self.definition.bound().steps()[place].name;
+            let step = &self.definition.bound().steps()[place];
+            let (name, handler) = (&step.name, &step.handler_class);
             let context = self.inputs.get(&place).unwrap_or(&self.context);
-            return Some(Runnable { name, bound: &self.definition.steps()[place], context });
+            return Some(Runnable { name, handler, bound: &self.definition.steps()[place], context });
         }
         let spawned = self.spawned.iter().find(|spawned| spawned.id == step)?;
-        Some(Runnable { name: &spawned.name, bound: &spawned.bound, context: &self.context })
+        let SpawnedStep { name, handler, bound, .. } = spawned;
+        Some(Runnable { name, handler, bound, context: &self.context })
     }
 
     /// A move of one of its steps, with the step's name.
@@ -175,7 +180,8 @@ impl SpawnedStep {
             None => handlers.find(&step.name, &step.binding.handler)?.clone(),
         };
         let bound = bind_spawned(&step.name, entry, &step.binding.config)?;
-        Ok(Self { id: step.id, name: step.name.clone(), parents: step.parents.clone(), bound })
+        let (name, handler) = (step.name.clone(), step.binding.handler.clone());
+        Ok(Self { id: step.id, name, handler, parents: step.parents.clone(), bound })
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Settings;
 use crate::payload::{self, PayloadError};
+use crate::{HandlerName, Settings};
 
 /// Settings that no engine can run with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ pub enum SettingsError {
         /// `heartbeat_interval`.
         interval: Duration,
     },
+    /// Its steps would never be run here, and nobody would know why.
+    #[error(
+        "`handler_rooms` gives `{0}` no room; leave it out of the handlers of this process, or give it at least 1"
+    )]
+    NoRoom(HandlerName),
     /// No storage could take note of it.
     #[error("`label` cannot be stored: {0}")]
     Label(PayloadError),
@@ -58,8 +63,12 @@ impl Settings {
     /// # Errors
     /// All mistakes at once.
     pub fn check(&self) -> Result<(), SettingsErrors> {
-        let errors: Vec<_> =
-            self.zeros().chain(self.lost_before_the_next_beat()).chain(self.odd_label()).collect();
+        let errors: Vec<_> = self
+            .zeros()
+            .chain(self.no_rooms())
+            .chain(self.lost_before_the_next_beat())
+            .chain(self.odd_label())
+            .collect();
         if errors.is_empty() { Ok(()) } else { Err(SettingsErrors { errors }) }
     }
 
@@ -82,6 +91,11 @@ impl Settings {
         .into_iter()
         .filter(|(_, is_zero, _)| *is_zero)
         .map(|(setting, _, instead)| SettingsError::Zero { setting, instead })
+    }
+
+    fn no_rooms(&self) -> impl Iterator<Item = SettingsError> {
+        let rooms = self.handler_rooms.iter().filter(|(_, room)| **room == 0);
+        rooms.map(|(handler, _)| SettingsError::NoRoom(handler.clone()))
     }
 
     fn lost_before_the_next_beat(&self) -> Option<SettingsError> {
@@ -128,6 +142,7 @@ mod tests {
             heartbeat_interval: Duration::ZERO,
             worker_lost_after: Duration::ZERO,
             label: "a\0b".into(),
+            handler_rooms: [("mail".into(), 0), ("print".into(), 1)].into(),
             ..Settings::default()
         };
         let errors = settings.check().unwrap_err().errors;
@@ -147,7 +162,9 @@ mod tests {
                 "heartbeat_interval"
             ]
         );
-        assert!(matches!(errors[7], SettingsError::LostBeforeTheNextBeat { .. }), "{errors:?}");
-        assert!(matches!(errors[8], SettingsError::Label(_)), "{errors:?}");
+        assert_eq!(errors[7], SettingsError::NoRoom("mail".into()));
+        assert!(matches!(errors[8], SettingsError::LostBeforeTheNextBeat { .. }), "{errors:?}");
+        assert!(matches!(errors[9], SettingsError::Label(_)), "{errors:?}");
+        assert_eq!(errors.len(), 10);
     }
 }

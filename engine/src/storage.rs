@@ -159,8 +159,10 @@ pub enum Creation {
 /// 3. **Judge**, by [`decide::readiness`](crate::decide::readiness): the children of completed steps; every step of
 ///    wanted tasks and of tasks with a limit (their own, or [`Room::per_task`]). There, steps below a cancelled one are
 ///    cancelled first.
-/// 4. **Claim** what was judged ready, ascending by task and then by step, within the [`Room`] and the task's limit;
-///    unless the task is settled, paused or a draft. A claim counts the attempt, sets `last_attempted_at`, and clears
+/// 4. **Claim** what was judged ready, within the [`Room`] and the task's limit, unless the task is settled, paused or a
+///    draft. Where there is not room for all, in turns: one step of each wanted task and then of each other, ascending by
+///    task; then the next one of each; those of a task ascending. So none keeps the others waiting, however many steps
+///    it has. A claim counts the attempt, sets `last_attempted_at`, and clears
 ///    `backoff_request_seconds`; out of `error` it writes two rows, by way of `pending`. The first claim of a pending
 ///    task begins it.
 /// 5. **Settle** tasks with nothing left to do, by [`decide::settlement`](crate::decide::settlement), unless paused or
@@ -293,6 +295,8 @@ pub struct Room {
 pub enum HandlerRoom {
     /// Every one that a step may name.
     Every,
+    /// Every one; those for that many steps at most.
+    Limited(BTreeMap<HandlerName, usize>),
     /// Those, each for that many steps; an absent one is none.
     Only(BTreeMap<HandlerName, usize>),
 }
@@ -319,6 +323,8 @@ pub struct Progress {
     pub settled: Option<Settled>,
     /// The task's wake as this call leaves it, when it wrote one.
     pub next_wake: Option<Timestamp>,
+    /// Of the handlers that were given a room of their own, those of whose ready steps some are left over; ascending.
+    pub no_room: Vec<HandlerName>,
     /// Whether there is no such task.
     pub gone: bool,
 }
@@ -333,6 +339,7 @@ impl Progress {
             started: None,
             settled: None,
             next_wake: None,
+            no_room: vec![],
             gone: false,
         }
     }

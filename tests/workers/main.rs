@@ -1,5 +1,6 @@
 //! Workers that share a storage: what they do when others die, when the storage goes away, and when they are to stop.
 
+mod shares;
 mod watched;
 
 use std::sync::Arc;

@@ -128,10 +128,18 @@ impl<T: EngineTypes> RunLoop<T> {
     /// The storage has answered.
     pub(super) fn heard(&mut self) {
         let now = self.shared.clock.now();
+        self.pause = STORAGE_RETRY.0;
         let silent = now.since(std::mem::replace(&mut self.heard_at, now));
         if silent > self.silence_of_an_outage() {
             self.judges_from = now + self.shared.settings.worker_lost_after;
         }
+    }
+
+    /// When to ask a storage again that did not answer.
+    pub(super) fn try_again_at(&mut self) -> Timestamp {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(STORAGE_RETRY.1);
+        self.shared.clock.now() + pause
     }
 
     /// A worker that lives beats within an interval, and once more when a beat is lost. Who was not heard for that much
@@ -151,12 +159,15 @@ impl<T: EngineTypes> RunLoop<T> {
     /// Asks the storage for what other processes, or an earlier life of this one, left to do.
     pub(super) async fn ask_for_due(&mut self) {
         let now = self.shared.clock.now();
-        match self.shared.storage.due(now, DUE_PAGE).await {
+        // What waits for a handler's room here is due as well, and must not hide what could run.
+        let page = DUE_PAGE + self.rooms.waiting();
+        match self.shared.storage.due(now, page).await {
             Ok(Due { wakes, next }) => {
                 self.heard();
-                let full = wakes.len() == DUE_PAGE;
+                let full = wakes.len() == page;
                 let tasks = wakes.into_iter().map(|wake| wake.task);
-                let ours: Vec<_> = tasks.filter(|task| !self.for_others.contains_key(task)).collect();
+                let tasks = tasks.filter(|task| !self.for_others.contains_key(task));
+                let ours: Vec<_> = tasks.filter(|task| !self.rooms.is_waiting(*task)).collect();
                 let poll = self.shared.settings.poll.map(|interval| now + interval);
                 // A page of nothing but what others may take is no reason to ask at once.
                 let more = full && !ours.is_empty();
@@ -168,7 +179,7 @@ impl<T: EngineTypes> RunLoop<T> {
                     error = &error as &dyn std::error::Error,
                     "the storage did not tell what is due"
                 );
-                self.ask_at = Some(now + STORAGE_RETRY.1);
+                self.ask_at = Some(self.try_again_at());
             }
         }
     }

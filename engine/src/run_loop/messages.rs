@@ -37,6 +37,7 @@ impl<T: EngineTypes> RunLoop<T> {
 
     pub(super) fn remove_running(&mut self, token: Token) -> Option<Running> {
         let running = self.running.remove(&token)?;
+        self.rooms.give_back(&running.handler);
         if let Some(count) = self.running_of.get_mut(&running.task) {
             *count -= 1;
             if *count == 0 {
@@ -62,6 +63,7 @@ impl<T: EngineTypes> RunLoop<T> {
         if !self.is_wanted(task) {
             self.wanted.remove(&task);
             self.received.remove(&task);
+            self.rooms.retain(|other| *other != task);
             self.timers.retain(|(_, other)| *other != task);
             self.for_others.remove(&task);
         }

@@ -6,10 +6,12 @@
 mod care;
 mod messages;
 mod progress;
+mod rooms;
 mod send;
 mod start;
 mod stop;
 mod waiters;
+mod wanted;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +23,11 @@ use tokio::task::AbortHandle;
 use crate::engine::Shared;
 use crate::ids::{IdMap, IdSet};
 use crate::inbox::{Finished, Passed, Watched};
-use crate::{Busy, Clock, EngineError, EngineTypes, Outcome, Room, StepId, TaskId, Timestamp, Token, Wake};
+use crate::{
+    Busy, Clock, EngineError, EngineTypes, HandlerName, Outcome, Room, StepId, TaskId, Timestamp, Token, Wake,
+};
+use rooms::Rooms;
+use wanted::Wanted;
 
 /// How many wakes are asked for at a time.
 const DUE_PAGE: usize = 200;
@@ -31,7 +37,8 @@ const CARE_PAGE: usize = 500;
 const SWEEP_EVERY: u32 = 4;
 /// For so long a task that cannot be run here is left to others, beyond the time in which all of them look.
 const FOR_OTHERS: Duration = Duration::from_secs(1);
-/// The waits after a storage that is not available: the first, and the longest.
+/// The waits after a storage that is not available: the first, and the longest. Each is twice as long as the one before,
+/// until it answers.
 const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
 pub(crate) struct RunLoop<T: EngineTypes> {
@@ -44,8 +51,11 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     /// How many attempts of a task run here.
     running_of: IdMap<TaskId, usize>,
     waiting: IdMap<TaskId, Vec<Waiter>>,
-    /// Tasks to be looked at in the next call.
-    wanted: BTreeSet<TaskId>,
+    /// Tasks to be looked at, as soon as there is room.
+    wanted: Wanted,
+    rooms: Rooms,
+    /// Whether of an odd number of places the larger half goes to wanted tasks: every other time.
+    larger_half: bool,
     /// Hints received, until their tasks were looked at.
     received: IdMap<TaskId, Wake>,
     /// Tasks to be looked at later, because they may move then.
@@ -69,6 +79,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     heard_at: Timestamp,
     /// From then on it judges the silence of others: after an outage they are to have had the time to beat.
     judges_from: Timestamp,
+    /// How long to wait when it does not.
+    pause: Duration,
     /// When the next sign of life is due; `None` while there is nothing to keep alive.
     beat_at: Option<Timestamp>,
     /// Until then it beats even without claims: a reply may have been lost that told of some, and only a beat that does
@@ -84,6 +96,7 @@ pub(crate) struct RunLoop<T: EngineTypes> {
 struct Running {
     task: TaskId,
     step: StepId,
+    handler: HandlerName,
     attempt: u32,
     abort: AbortHandle,
 }
@@ -114,6 +127,7 @@ struct Batch {
 }
 impl<T: EngineTypes> RunLoop<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>, busy: Busy) -> Self {
+        let rooms = Rooms::new(&shared.settings.handler_rooms);
         Self {
             shared,
             busy: Some(busy),
@@ -121,7 +135,9 @@ impl<T: EngineTypes> RunLoop<T> {
             running: IdMap::default(),
             running_of: IdMap::default(),
             waiting: IdMap::default(),
-            wanted: BTreeSet::new(),
+            wanted: Wanted::default(),
+            rooms,
+            larger_half: false,
             received: IdMap::default(),
             timers: BTreeSet::new(),
             elsewhere: BTreeSet::new(),
@@ -134,6 +150,7 @@ impl<T: EngineTypes> RunLoop<T> {
             rounds: 0,
             heard_at: Timestamp::EPOCH,
             judges_from: Timestamp::EPOCH,
+            pause: STORAGE_RETRY.0,
             beat_at: None,
             beat_until: Timestamp::EPOCH,
             refused: vec![],
@@ -146,6 +163,7 @@ impl<T: EngineTypes> RunLoop<T> {
         loop {
             self.read_messages();
             self.look_at_the_clock();
+            self.wanted.extend(self.rooms.next());
             if self.beat_at.is_some_and(|at| at <= self.shared.clock.now()) {
                 self.beat().await;
             } else if self.care_at.is_some_and(|at| at <= self.shared.clock.now()) {

@@ -11,9 +11,9 @@ use crate::ids::{IdMap, IdSet};
 use crate::inbox::Watched;
 use crate::known::KnownTask;
 use crate::{
-    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, Moved, MovedTo, Outcome, OutcomeKind,
-    Progress, Recording, Settled, StepId, StepState, TaskId, TaskState, Timestamp, Token, TransitionId, Wake,
-    payload,
+    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, HandlerName, Moved, MovedTo, Outcome,
+    OutcomeKind, Progress, Recording, Settled, StepId, StepState, TaskId, TaskState, Timestamp, Token,
+    TransitionId, Wake, payload,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
@@ -82,21 +82,25 @@ impl<T: EngineTypes> RunLoop<T> {
         } else if let Some(settled) = progress.settled {
             self.settled(task, settled, known);
         } else if let Some(due) = progress.next_wake {
-            self.wakes_at(task, due, claimed);
+            self.wakes_at(task, due, claimed, &progress.no_room);
         } else if !claimed && !self.running_of.contains_key(&task) && self.waiting.contains_key(&task) {
             self.nothing_to_do(batch, task);
         }
     }
 
     /// The storage left a wake: for us, for others, or for both.
-    fn wakes_at(&mut self, task: TaskId, due: Timestamp, claimed: bool) {
+    fn wakes_at(&mut self, task: TaskId, due: Timestamp, claimed: bool, no_room: &[HandlerName]) {
         let now = self.shared.clock.now();
         let ours = self.is_wanted(task);
         if self.shared.tells_of_left_over(ours, due <= now) {
             self.left.push(Wake { due, task, generation: 0 });
         }
         if ours {
-            self.timers.insert((due, task));
+            if no_room.is_empty() || due > now || self.room() == 0 {
+                self.timers.insert((due, task));
+            } else {
+                no_room.iter().for_each(|handler| self.rooms.wait(handler, task));
+            }
             if !claimed && !self.running_of.contains_key(&task) {
                 let answer = if due <= now { Handled::RunAgain } else { Handled::WakeAt(due) };
                 self.answer_passes(task, answer, None);

@@ -67,7 +67,7 @@ impl<T: EngineTypes> RunLoop<T> {
 
     fn load_later(&mut self, tasks: &[TaskId], error: &StorageError) {
         tracing::warn!(error = error as &dyn std::error::Error, "the storage did not load tasks");
-        let later = self.shared.clock.now() + STORAGE_RETRY.1;
+        let later = self.try_again_at();
         for task in tasks {
             self.wanted.remove(task);
             self.timers.insert((later, *task));
@@ -110,10 +110,21 @@ impl<T: EngineTypes> RunLoop<T> {
             }
         }
         self.finished = left;
-        let room = if claims { self.room() } else { 0 };
-        let wanted = if room > 0 { std::mem::take(&mut self.wanted).into_iter().collect() } else { vec![] };
         let per_task = settings.max_concurrent_steps_limit;
-        Batch { outcomes, wanted, room: Room { total: room, per_task, handlers: HandlerRoom::Every } }
+        let room = if claims { self.room() } else { 0 };
+        let places = self.places_for_wanted(room, outcomes.len());
+        let wanted = self.wanted.take(places);
+        Batch { outcomes, wanted, room: Room { total: room, per_task, handlers: self.rooms.left() } }
+    }
+
+    /// How many wanted tasks are looked at, so that there is a place for each: of the places that have just become free,
+    /// half are left to the tasks whose steps had them. So tasks that go on and tasks that wait have their share.
+    fn places_for_wanted(&mut self, room: usize, ended: usize) -> usize {
+        let ended = ended.min(room);
+        if ended % 2 == 1 {
+            self.larger_half = !self.larger_half;
+        }
+        room - ended + (ended + usize::from(self.larger_half)) / 2
     }
 
     /// One call, repeated until the storage answers. What the storage refuses for good is cut in halves, so that one
@@ -145,7 +156,6 @@ impl<T: EngineTypes> RunLoop<T> {
     /// Repeated as long as the storage is away, also when nobody waits any more: whoever dropped an outcome and went on
     /// to beat would hand back a claim whose handler had run.
     pub(super) async fn call(&mut self, batch: &Batch) -> Result<Vec<Progress>, StorageError> {
-        let mut pause = STORAGE_RETRY.0;
         loop {
             let call = Advance {
                 worker: self.shared.settings.worker,
@@ -163,10 +173,10 @@ impl<T: EngineTypes> RunLoop<T> {
                     let interval = self.shared.settings.heartbeat_interval;
                     self.beat_until = self.shared.clock.now() + 3 * interval;
                     self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
-                    let sleep = self.shared.clock.sleep_until(self.shared.clock.now() + pause);
+                    let until = self.try_again_at();
+                    let sleep = self.shared.clock.sleep_until(until);
                     drop(self.busy.take());
                     self.busy = Some(sleep.await);
-                    pause = (pause * 2).min(STORAGE_RETRY.1);
                     self.read_messages();
                     self.let_go(batch.outcomes.len());
                 }

@@ -34,6 +34,7 @@ impl<T: EngineTypes> RunLoop<T> {
             self.hand_back(task, &claim);
             return;
         }
+        let handler = runnable.handler.clone();
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&shared.clock) as Arc<dyn DynClock>;
         let clock = Arc::new(CallClock::new(clock, shared.clock.busy()));
@@ -70,7 +71,9 @@ impl<T: EngineTypes> RunLoop<T> {
             // Only now may a simulated clock go on: the loop has been told.
             drop(clock);
         });
-        self.running.insert(token, Running { task, step, attempt: number, abort: handle.abort_handle() });
+        let abort = handle.abort_handle();
+        self.rooms.take(&handler);
+        self.running.insert(token, Running { task, step, handler, attempt: number, abort });
         *self.running_of.entry(task).or_default() += 1;
         if self.beat_at.is_none() {
             self.beat_at = Some(self.shared.clock.now() + self.shared.settings.heartbeat_interval);

@@ -23,6 +23,7 @@ impl<T: EngineTypes> RunLoop<T> {
             self.wanted.retain(|task| waiting.contains_key(task));
             self.for_others.clear();
             self.received.retain(|task, _| waiting.contains_key(task));
+            self.rooms.retain(|task| waiting.contains_key(task));
             self.timers.retain(|(_, task)| waiting.contains_key(task));
             tokens.extend(self.finished.iter().map(|finished| finished.outcome.token));
             tokens.extend(&self.sending);

@@ -142,13 +142,17 @@ macro_rules! __conformance_cases {
                 wide_join_is_claimed_when_all_its_parents_are_done,
             }
             rooms {
-                total_room_goes_to_the_first_tasks_and_steps,
+                total_room_goes_to_tasks_in_turns,
+                huge_task_leaves_room_to_small_ones,
+                wanted_tasks_have_the_first_turn,
                 without_room_outcomes_are_recorded_and_nothing_is_claimed,
                 room_of_a_task_counts_what_runs_over_all_workers,
                 task_at_the_room_of_a_task_is_moved_by_its_outcomes,
                 room_of_a_task_holds_for_each_task_alone,
                 room_of_a_handler_is_its_own,
                 room_of_a_handler_is_shared_by_all_tasks,
+                limited_handlers_leave_the_others_their_room,
+                full_handler_keeps_back_only_its_own_steps,
                 worker_without_handlers_claims_nothing,
                 all_rooms_hold_at_once,
                 task_of_one_step_at_a_time_keeps_to_it_over_two_workers,

@@ -2,28 +2,53 @@
 //! task, by handler, and the limit that a task has itself.
 
 use serde_json::json;
-use tasker_engine::{Claim, RetryAdvice, Room, StepId};
+use tasker_engine::{Claim, HandlerName, RetryAdvice, Room, StepId};
 
-use super::fixture::{AdvanceCall, Graph, Scene, completed, failed, graph};
+use super::fixture::{AdvanceCall, Graph, Scene, at, completed, failed, graph};
 
 fn steps(claims: &[Claim]) -> Vec<StepId> {
     claims.iter().map(|claim| claim.step).collect()
 }
 
-/// In all: ascending by task and then by step.
-pub async fn total_room_goes_to_the_first_tasks_and_steps(scene: Scene) {
+/// In all: in turns, one step of each task and then the next one of each, ascending.
+pub async fn total_room_goes_to_tasks_in_turns(scene: Scene) {
     let tasks = scene.start_many("a, b, c", 3).await;
     let wanting = |room| {
         tasks.iter().rev().fold(AdvanceCall::default(), |call, task| call.and_wanting(task)).room(room)
     };
-    let progress = scene.advance(wanting(4)).await;
-    let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
+    let claimed = async |room| -> Vec<_> {
+        let progress = scene.advance(wanting(room)).await;
+        progress.iter().map(|progress| steps(&progress.claims)).collect()
+    };
     let of =
         |place: usize, names: &[&str]| names.iter().map(|name| tasks[place].step(name)).collect::<Vec<_>>();
-    assert_eq!(claimed, [of(0, &["a", "b", "c"]), of(1, &["a"]), vec![]]);
-    let rest = scene.advance(wanting(100)).await;
-    let claimed: Vec<_> = rest.iter().map(|progress| steps(&progress.claims)).collect();
-    assert_eq!(claimed, [vec![], of(1, &["b", "c"]), of(2, &["a", "b", "c"])]);
+    assert_eq!(claimed(4).await, [of(0, &["a", "b"]), of(1, &["a"]), of(2, &["a"])]);
+    assert_eq!(claimed(1).await, [of(0, &["c"]), vec![], vec![]]);
+    assert_eq!(claimed(100).await, [vec![], of(1, &["b", "c"]), of(2, &["b", "c"])]);
+}
+
+/// A task with many steps does not keep others waiting, whichever is the older one.
+pub async fn huge_task_leaves_room_to_small_ones(scene: Scene) {
+    for huge_first in [true, false] {
+        let first = scene.start(if huge_first { Graph::wide(40) } else { graph("a") }).await;
+        let second = scene.start(if huge_first { graph("a") } else { Graph::wide(40) }).await;
+        let third = scene.start("a").await;
+        let call = AdvanceCall::wanting(&first).and_wanting(&second).and_wanting(&third).room(5);
+        let claims: Vec<_> = scene.advance(call).await.iter().map(|progress| progress.claims.len()).collect();
+        assert_eq!(claims, if huge_first { [3, 1, 1] } else { [1, 3, 1] });
+    }
+}
+
+/// Tasks that are wanted go before those that only bring outcomes, so that long chains do not keep others out.
+pub async fn wanted_tasks_have_the_first_turn(scene: Scene) {
+    let (chain, waiting) = (scene.start("a -> b, a -> c").await, scene.start("a, b").await);
+    let claim = scene.claim(&chain, "a").await;
+    let call = AdvanceCall::bringing(completed(&chain, &claim, json!({}))).and_wanting(&waiting);
+    let progress = scene.advance(call.room(1)).await;
+    assert_eq!(progress.iter().map(|progress| progress.claims.len()).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(progress[0].next_wake, Some(at(0)), "what is left over is not forgotten");
+    let rest = scene.advance(AdvanceCall::wanting(&chain).and_wanting(&waiting).room(2)).await;
+    assert_eq!(rest.iter().map(|progress| progress.claims.len()).collect::<Vec<_>>(), [1, 1]);
 }
 
 /// Without room an outcome is recorded and nothing taken.
@@ -91,7 +116,33 @@ pub async fn room_of_a_handler_is_shared_by_all_tasks(scene: Scene) {
     let progress = scene.advance(call).await;
     let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
     let step = |place: usize, name: &str| tasks[place].step(name);
-    assert_eq!(claimed, [vec![step(0, "a"), step(0, "b")], vec![step(1, "a")], vec![]]);
+    assert_eq!(claimed, [vec![step(0, "a"), step(0, "b")], vec![step(1, "a")], vec![]], "in turns");
+}
+
+/// Some handlers have a room of their own, the others as much as there is.
+pub async fn limited_handlers_leave_the_others_their_room(scene: Scene) {
+    let graph =
+        Graph::wide(6).handler("s0", "red").handler("s1", "red").handler("s2", "blue").handler("s3", "red");
+    let task = scene.start(graph).await;
+    let progress = scene.one(AdvanceCall::wanting(&task).limited(&[("red", 2), ("blue", 0), ("x", 1)])).await;
+    assert_eq!(steps(&progress.claims), ["s0", "s1", "s4", "s5"].map(|name| task.step(name)));
+    assert_eq!(progress.next_wake, Some(at(0)), "what has no room now is not parked");
+    assert_eq!(progress.no_room, ["blue", "red"].map(HandlerName::from));
+    let none = scene.one(AdvanceCall::wanting(&task).limited(&[("red", 0), ("x", 0)]).room(0)).await;
+    assert_eq!((none.claims, none.next_wake), (vec![], Some(at(0))));
+    assert_eq!(none.no_room, ["red"].map(HandlerName::from), "others have none of their own");
+    let rest = scene.one(AdvanceCall::wanting(&task).limited(&[])).await;
+    assert_eq!(steps(&rest.claims), ["s2", "s3"].map(|name| task.step(name)));
+    assert!(rest.no_room.is_empty());
+}
+
+/// A task passes over what has no room, and takes what has.
+pub async fn full_handler_keeps_back_only_its_own_steps(scene: Scene) {
+    let tasks = scene.start_many(Graph::wide(3).handler("s0", "red").one_at_a_time(), 2).await;
+    let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[1]).limited(&[("red", 1)]);
+    let claimed: Vec<_> = scene.advance(call).await.iter().map(|progress| steps(&progress.claims)).collect();
+    assert_eq!(claimed, [vec![tasks[0].step("s0")], vec![tasks[1].step("s1")]]);
+    assert_eq!(scene.wake(&tasks[1]).await, Some(at(0)), "for its first step");
 }
 
 /// No handler, no claim.
@@ -103,11 +154,11 @@ pub async fn worker_without_handlers_claims_nothing(scene: Scene) {
 /// All rooms hold at once: the narrowest decides.
 pub async fn all_rooms_hold_at_once(scene: Scene) {
     let tasks = scene.start_many("a, b, c, d", 2).await;
-    let handlers = [("a", 9), ("b", 9), ("d", 9)];
+    let handlers = [("b", 9), ("d", 9)];
     let call = AdvanceCall::wanting(&tasks[0]).and_wanting(&tasks[1]).per_task(2).room(3).handlers(&handlers);
     let progress = scene.advance(call).await;
     let claimed: Vec<_> = progress.iter().map(|progress| steps(&progress.claims)).collect();
-    assert_eq!(claimed, [vec![tasks[0].step("a"), tasks[0].step("b")], vec![tasks[1].step("a")]]);
+    assert_eq!(claimed, [vec![tasks[0].step("b"), tasks[0].step("d")], vec![tasks[1].step("b")]]);
 }
 
 /// A task that runs one step at a time does so over two workers.

@@ -1,13 +1,14 @@
-//! Moving tasks on by one wave. Tasks share nothing but the worker's room, so they are moved one after the other:
+//! Moving tasks on by one wave. They share nothing but the worker's room, so it is for that alone that all are looked at
+//! before any goes on:
 //!
 //! ```text
-//! record ──▶ claim what is ready ──▶ settle ──▶ write the wake
+//! each: record ──▶ judge          all: choose          each: claim ──▶ settle ──▶ write the wake
 //! ```
 
 use tasker_engine::payload::Limits;
 use tasker_engine::{Advance, Outcome, Progress, Recorded, Recording, Settled, TaskId, Timestamp, WorkerId};
 
-use super::claim::{NextLook, RoomLeft};
+use super::choose::{NextLook, choose};
 use super::defects::{Defect, makes};
 use super::rows::Place;
 use super::store::Store;
@@ -18,22 +19,35 @@ pub(super) struct Call {
     pub(super) worker: WorkerId,
     pub(super) limits: Limits,
     pub(super) outcomes: Vec<Outcome>,
-    pub(super) room: RoomLeft,
+    /// Of one task in progress at a time.
+    per_task: Option<usize>,
 }
 
-/// What one call does to one task.
-pub(super) struct Wave<'a, 'p> {
-    pub(super) task: &'a mut Task,
-    pub(super) pen: &'a mut Pen<'p>,
-    pub(super) call: &'a mut Call,
+/// What one call does to one task, from the first look to the last.
+pub(super) struct Draft {
+    pub(super) task: TaskId,
+    /// Whether it was asked for.
+    pub(super) wanted: bool,
     /// Rows from here on were written by this call.
     pub(super) since: Place,
     /// How many of its steps may run at a time.
     pub(super) limit: Option<usize>,
     /// Steps whose outcome was recorded, and that did not complete.
     pub(super) tried: Vec<usize>,
+    /// Steps that are ready, in order; when they have been chosen, those that are to be claimed.
+    pub(super) ready: Vec<usize>,
+    /// How many more of them may run.
+    pub(super) may_run: usize,
     pub(super) next: NextLook,
     pub(super) progress: Progress,
+}
+
+/// A task under the hands of a call.
+pub(super) struct Wave<'a, 'p> {
+    pub(super) task: &'a mut Task,
+    pub(super) pen: &'a mut Pen<'p>,
+    pub(super) call: &'a mut Call,
+    pub(super) draft: &'a mut Draft,
 }
 
 impl Store {
@@ -43,29 +57,39 @@ impl Store {
         // Outcomes by task; those of one task stay in their order.
         let mut order: Vec<usize> = (0..outcomes.len()).collect();
         order.sort_by_key(|place| outcomes[*place].task);
-        let mut call = Call { worker, limits: self.limits, outcomes, room: room.into() };
+        let mut call = Call { worker, limits: self.limits, outcomes, per_task: room.per_task };
         let (mut order, mut wanted) = (order.as_slice(), wanted.as_slice());
-        let mut progress = Vec::with_capacity(order.len() + wanted.len());
+        let mut drafts = Vec::with_capacity(order.len() + wanted.len());
         loop {
             let with_outcome = order.first().map(|place| call.outcomes[*place].task);
             let Some(task) = with_outcome.into_iter().chain(wanted.first().copied()).min() else { break };
             let own = take_while(&mut order, |place| call.outcomes[*place].task == task);
             let is_wanted = !take_while(&mut wanted, |other| *other == task).is_empty();
-            progress.push(self.advance_task(task, now, &mut call, own, is_wanted));
+            drafts.push(self.look_at(task, now, &mut call, own, is_wanted));
         }
-        progress
+        choose(self, &mut drafts, room);
+        drafts.into_iter().map(|draft| self.go_on_with(draft, now, &mut call)).collect()
     }
 
-    fn advance_task(
+    fn look_at(
         &mut self,
         task: TaskId,
         now: Timestamp,
         call: &mut Call,
         own: &[usize],
         wanted: bool,
-    ) -> Progress {
-        let progress = self.touch(task, now, |task, pen| Wave::new(task, pen, call).run(own, wanted));
-        progress.unwrap_or_else(|| gone(task, call, own))
+    ) -> Draft {
+        let looked = self.touch(task, now, |task, pen| {
+            let mut draft = Draft::of(task, call, wanted);
+            Wave { task, pen, call, draft: &mut draft }.look(own);
+            draft
+        });
+        looked.unwrap_or_else(|| Draft::gone(task, call, own))
+    }
+
+    fn go_on_with(&mut self, mut draft: Draft, now: Timestamp, call: &mut Call) -> Progress {
+        self.touch(draft.task, now, |task, pen| Wave { task, pen, call, draft: &mut draft }.go_on());
+        draft.progress
     }
 }
 
@@ -77,44 +101,71 @@ fn take_while<'a, T>(list: &mut &'a [T], holds: impl Fn(&T) -> bool) -> &'a [T] 
     taken
 }
 
-fn gone(task: TaskId, call: &Call, own: &[usize]) -> Progress {
-    let stale =
-        own.iter().map(|place| Recorded { token: call.outcomes[*place].token, how: Recording::Stale });
-    Progress { recorded: stale.collect(), gone: true, ..Progress::nothing(task) }
-}
-
-impl<'a, 'p> Wave<'a, 'p> {
-    fn new(task: &'a mut Task, pen: &'a mut Pen<'p>, call: &'a mut Call) -> Self {
+impl Draft {
+    fn of(task: &Task, call: &Call, wanted: bool) -> Self {
         let own_limit = task.graph.learned().bound().task_limit();
         Self {
+            task: task.id,
+            wanted,
             since: task.trail.end(),
-            limit: own_limit.into_iter().chain(call.room.per_task).min(),
+            limit: own_limit.into_iter().chain(call.per_task).min(),
             tried: vec![],
+            ready: vec![],
+            may_run: 0,
             next: NextLook::default(),
             progress: Progress::nothing(task.id),
-            task,
-            pen,
-            call,
         }
     }
 
-    fn run(mut self, own: &[usize], wanted: bool) -> Progress {
+    fn gone(task: TaskId, call: &Call, own: &[usize]) -> Self {
+        let stale =
+            own.iter().map(|place| Recorded { token: call.outcomes[*place].token, how: Recording::Stale });
+        let progress = Progress { recorded: stale.collect(), gone: true, ..Progress::nothing(task) };
+        Self {
+            task,
+            wanted: false,
+            since: Place::FIRST,
+            limit: None,
+            tried: vec![],
+            ready: vec![],
+            may_run: 0,
+            next: NextLook::default(),
+            progress,
+        }
+    }
+}
+
+impl Wave<'_, '_> {
+    fn look(mut self, own: &[usize]) {
         if self.record(own) {
             self.tell_claims_again();
         }
-        if self.task.may_move() || (makes(Defect::PauseIgnored) && self.task.state().is_open()) {
-            self.claim_ready(wanted || self.limit.is_some());
+        if self.is_moved() {
+            self.judge_ready(self.draft.wanted || self.draft.limit.is_some());
+            let running = self.task.tally.running;
+            let limit = self.draft.limit.filter(|_| !makes(Defect::TaskLimitIgnored));
+            self.draft.may_run = limit.map_or(usize::MAX, |limit| limit.saturating_sub(running));
+        }
+    }
+
+    /// Whether steps are claimed and the task settled.
+    fn is_moved(&self) -> bool {
+        self.task.may_move() || (makes(Defect::PauseIgnored) && self.task.state().is_open())
+    }
+
+    fn go_on(mut self) {
+        if self.is_moved() {
+            self.claim_chosen();
             self.settle();
         } else {
             let state = self.task.state();
-            self.progress.settled = (!state.is_open()).then_some(Settled { state, by: None });
+            self.draft.progress.settled = (!state.is_open()).then_some(Settled { state, by: None });
         }
         if self.task.may_move() {
-            self.write_wake(wanted);
+            self.write_wake();
         } else {
             self.task.wake.clear();
         }
-        self.progress.claims.sort_unstable_by_key(|claim| claim.step);
-        self.progress
+        self.draft.progress.claims.sort_unstable_by_key(|claim| claim.step);
     }
 }

@@ -1,12 +1,9 @@
-//! What may run comes out: steps are judged, and claimed while there is room.
+//! What may run comes out: steps are judged; and those that were chosen are claimed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use tasker_engine::decide::{Readiness, readiness};
-use tasker_engine::{
-    Claim, HandlerName, HandlerRoom, ParentResult, PhaseMark, Room, StepId, StepState, TaskState, Timestamp,
-    Token,
-};
+use tasker_engine::{Claim, ParentResult, PhaseMark, StepId, StepState, TaskState, Token};
 
 use super::advance::Wave;
 use super::defects::{Defect, makes};
@@ -15,70 +12,9 @@ use super::rows::Place;
 use super::task::{Pen, Task};
 use super::work::looked;
 
-/// What is left of a worker's room.
-pub(super) struct RoomLeft {
-    total: usize,
-    pub(super) per_task: Option<usize>,
-    /// Every handler when absent.
-    handlers: Option<BTreeMap<HandlerName, usize>>,
-}
-
-impl From<Room> for RoomLeft {
-    fn from(room: Room) -> Self {
-        let handlers = match room.handlers {
-            HandlerRoom::Every => None,
-            HandlerRoom::Only(handlers) => Some(handlers),
-        };
-        Self { total: room.total, per_task: room.per_task, handlers }
-    }
-}
-
-/// Whether a worker takes a step.
-enum Taken {
-    Yes,
-    /// Not now.
-    Full,
-    /// It never will.
-    NoHandler,
-}
-
-impl RoomLeft {
-    fn take(&mut self, handler: &HandlerName) -> Taken {
-        let of_handler = match &mut self.handlers {
-            None => None,
-            Some(handlers) => match handlers.get_mut(handler) {
-                None => return Taken::NoHandler,
-                left => left,
-            },
-        };
-        if self.total == 0 || of_handler.as_ref().is_some_and(|left| **left == 0) {
-            return Taken::Full;
-        }
-        self.total -= 1;
-        if let Some(left) = of_handler {
-            *left -= 1;
-        }
-        Taken::Yes
-    }
-}
-
-/// When the task is to be looked at again, as far as it was judged.
-#[derive(Default)]
-pub(super) struct NextLook {
-    pub(super) due: Option<Timestamp>,
-    /// Some step is left over only because this worker has no handler for it.
-    pub(super) parked: bool,
-}
-
-impl NextLook {
-    fn no_later_than(&mut self, due: Timestamp) {
-        self.due = Some(self.due.map_or(due, |had| had.min(due)));
-    }
-}
-
 impl Wave<'_, '_> {
-    /// Judges what may have become ready, in full or as far as this call changed it, and claims it in order.
-    pub(super) fn claim_ready(&mut self, in_full: bool) {
+    /// Judges what may have become ready, in full or as far as this call changed it.
+    pub(super) fn judge_ready(&mut self, in_full: bool) {
         if in_full {
             self.task.cancel_below_cancelled(self.pen);
             if self.task.tally.movable > 0 {
@@ -96,13 +32,13 @@ impl Wave<'_, '_> {
         }
         *self.pen.freed = freed;
         // What just failed or sleeps is not claimed again at once, but its moment is known.
-        for place in std::mem::take(&mut self.tried) {
+        for place in std::mem::take(&mut self.draft.tried) {
             if makes(Defect::NoWakeForRetries) {
                 continue;
             }
             match self.judge(place) {
-                Readiness::Ready => self.next.no_later_than(self.pen.now),
-                Readiness::WaitingUntil(moment) => self.next.no_later_than(moment),
+                Readiness::Ready => self.draft.next.no_later_than(self.pen.now),
+                Readiness::WaitingUntil(moment) => self.draft.next.no_later_than(moment),
                 _ => {}
             }
         }
@@ -112,7 +48,7 @@ impl Wave<'_, '_> {
     fn waited_just_now(&self, place: usize) -> bool {
         let mut parents = self.task.graph.parents(place).iter();
         parents.any(|parent| {
-            let row = self.task.steps[*parent].latest.filter(|row| *row < self.since);
+            let row = self.task.steps[*parent].latest.filter(|row| *row < self.draft.since);
             row.is_some_and(|row| self.task.trail.step(row).at == self.pen.now)
         })
     }
@@ -128,32 +64,26 @@ impl Wave<'_, '_> {
 
     fn look_at(&mut self, place: usize) {
         match self.judge(place) {
-            Readiness::WaitingUntil(moment) => self.next.no_later_than(moment),
-            Readiness::Ready if !self.is_at_limit() => {
-                match self.call.room.take(self.task.graph.handler(place)) {
-                    Taken::Yes => self.claim(place),
-                    Taken::Full => self.next.no_later_than(self.pen.now),
-                    Taken::NoHandler => self.next.parked = true,
-                }
-            }
-            // Ready, but left over by the task's own limit: what runs there will move it.
+            Readiness::WaitingUntil(moment) => self.draft.next.no_later_than(moment),
+            Readiness::Ready => self.draft.ready.push(place),
             _ => {}
         }
     }
 
-    fn is_at_limit(&self) -> bool {
-        let is_at = |limit| self.task.tally.running >= limit;
-        self.limit.is_some_and(is_at) && !makes(Defect::TaskLimitIgnored)
+    pub(super) fn claim_chosen(&mut self) {
+        for place in std::mem::take(&mut self.draft.ready) {
+            self.claim(place);
+        }
     }
 
     fn claim(&mut self, place: usize) {
         if self.task.state() == TaskState::Pending {
-            self.progress.started = Some(self.task.begin(self.pen));
+            self.draft.progress.started = Some(self.task.begin(self.pen));
         }
         let (token, attempt) = self.task.claim_step(self.pen, place, self.call.worker);
-        let parents = self.task.parent_results(place, self.since);
+        let parents = self.task.parent_results(place, self.draft.since);
         let step = self.task.graph.id(place);
-        self.progress.claims.push(Claim { token, step, attempt, parents });
+        self.draft.progress.claims.push(Claim { token, step, attempt, parents });
     }
 
     /// Tells again of the claims that the worker holds on the task, but for those that it brings outcomes of.
@@ -169,7 +99,7 @@ impl Wave<'_, '_> {
             attempt: task.steps[claim.place].attempts,
             parents: task.parent_results(claim.place, task.trail.end()),
         });
-        self.progress.claims.extend(told);
+        self.draft.progress.claims.extend(told);
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod advance;
 mod catalogue;
+mod choose;
 mod claim;
 mod create;
 #[cfg(feature = "defects")]

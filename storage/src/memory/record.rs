@@ -37,12 +37,12 @@ impl Wave<'_, '_> {
                 Fence::Current(step) => {
                     let how = self.task.record_outcome(self.pen, step, outcome, &self.call.limits);
                     if !matches!(outcome.kind, OutcomeKind::Completed(_)) {
-                        self.tried.push(step);
+                        self.draft.tried.push(step);
                     }
                     how
                 }
                 Fence::Recorded(by) => {
-                    repeated |= by < self.since;
+                    repeated |= by < self.draft.since;
                     Recording::AlreadyRecorded
                 }
                 Fence::Late(ended_by) => {
@@ -54,7 +54,7 @@ impl Wave<'_, '_> {
                 }
                 Fence::Stale => Recording::Stale,
             };
-            self.progress.recorded.push(Recorded { token: outcome.token, how });
+            self.draft.progress.recorded.push(Recorded { token: outcome.token, how });
         }
         repeated
     }

@@ -42,6 +42,8 @@ struct StepRow {
 pub(super) struct Place(NonZeroU32);
 
 impl Place {
+    pub(super) const FIRST: Self = Self(NonZeroU32::MIN);
+
     fn of(index: usize) -> Self {
         let number = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
         Self(number.expect("a task has fewer rows than memory could hold"))

@@ -20,27 +20,28 @@ impl Wave<'_, '_> {
         let Some(verdict) = settlement(&tally) else { return };
         let state = verdict.state();
         if state == TaskState::Complete && self.task.state() == TaskState::Pending {
-            self.progress.started = Some(self.task.begin(self.pen));
+            self.draft.progress.started = Some(self.task.begin(self.pen));
         }
         let note = match verdict {
             Verdict::Error => Note::TaskFailed { blocked: self.task.blocked() },
             _ => Note::TaskSettled(verdict),
         };
         let by = self.task.move_task(self.pen, state, note);
-        self.progress.settled = Some(Settled { state, by: Some(by) });
+        self.draft.progress.settled = Some(Settled { state, by: Some(by) });
     }
 
     /// Writes the wake of a task that is open and not paused.
-    pub(super) fn write_wake(&mut self, wanted: bool) {
-        let wake = &mut self.task.wake;
-        let parked = self.next.parked.then(|| wake.parked_until(self.pen.now));
-        let Some(due) = self.next.due.into_iter().chain(parked).min() else {
-            if wanted {
+    pub(super) fn write_wake(&mut self) {
+        let (wake, next, now) = (&mut self.task.wake, &self.draft.next, self.pen.now);
+        let parked = next.parked.then(|| wake.parked_until(now));
+        let left_over = next.left_over.then_some(now);
+        let Some(due) = next.due.into_iter().chain(left_over).chain(parked).min() else {
+            if self.draft.wanted {
                 wake.clear();
             }
             return;
         };
-        if !wanted && wake.due().is_some_and(|had| had <= due) {
+        if !self.draft.wanted && wake.due().is_some_and(|had| had <= due) {
             return;
         }
         if parked == Some(due) && wake.due() == parked {
@@ -51,7 +52,7 @@ impl Wave<'_, '_> {
         } else {
             wake.set(due);
         }
-        self.progress.next_wake = Some(due);
+        self.draft.progress.next_wake = Some(due);
     }
 }
 

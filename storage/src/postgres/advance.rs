@@ -61,7 +61,7 @@ async fn send(
     let outcomes: Vec<_> = places.iter().map(|place| &call.outcomes[*place]).collect();
     let columns = Columns::of(&outcomes, call.now);
     let wanted: Vec<_> = call.wanted.iter().map(|task| task.0).collect();
-    let (names, rooms) = handlers(&call.room);
+    let (names, rooms, others) = handlers(&call.room);
     sqlx::query_as!(
         Answered,
         r#"SELECT
@@ -70,8 +70,10 @@ async fn send(
             edge_children, edge_parents, parent_steps, parent_kinds AS "parent_kinds: Vec<String>",
             parent_results AS "parent_results: Vec<Option<Jsonb>>", begun_tasks, begun_rows,
             settled_tasks, settled_states AS "settled_states: Vec<String>",
-            settled_rows AS "settled_rows: Vec<Option<i64>>", wake_tasks, wake_dues AS "wake_dues: Vec<Moment>"
-        FROM tasker_advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"#,
+            settled_rows AS "settled_rows: Vec<Option<i64>>", wake_tasks, wake_dues AS "wake_dues: Vec<Moment>",
+            full_tasks, full_handlers AS "full_handlers: Vec<String>"
+        FROM tasker_advance(
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"#,
         call.worker.to_string(),
         Moment(call.now),
         &columns.task[..],
@@ -88,6 +90,7 @@ async fn send(
         call.room.per_task.map(integer),
         names.as_deref(),
         rooms.as_deref(),
+        others,
         Jsonb::from(audit::cancelled(audit::PARENT_CANCELLED, "step_cancelled")),
     )
     .fetch_one(executor)
@@ -95,13 +98,13 @@ async fn send(
     .map_err(storage_error)
 }
 
-/// The names of handlers and their rooms; NULL when every handler will do.
-fn handlers(room: &Room) -> (Option<Vec<&str>>, Option<Vec<i32>>) {
-    match &room.handlers {
-        HandlerRoom::Every => (None, None),
-        HandlerRoom::Only(rooms) => (
-            Some(rooms.keys().map(|name| name.as_str()).collect()),
-            Some(rooms.values().copied().map(integer).collect()),
-        ),
-    }
+/// The names of handlers and their rooms, NULL when every handler will do; and whether there is room for others.
+fn handlers(room: &Room) -> (Option<Vec<&str>>, Option<Vec<i32>>, bool) {
+    let (rooms, others) = match &room.handlers {
+        HandlerRoom::Every => return (None, None, true),
+        HandlerRoom::Limited(rooms) => (rooms, true),
+        HandlerRoom::Only(rooms) => (rooms, false),
+    };
+    let names = rooms.keys().map(|name| name.as_str()).collect();
+    (Some(names), Some(rooms.values().copied().map(integer).collect()), others)
 }

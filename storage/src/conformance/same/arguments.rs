@@ -52,7 +52,8 @@ impl Known {
             None => HandlerRoom::Every,
             Some(rooms) => {
                 let rooms = rooms.iter().enumerate().map(|(number, room)| (handler(number), *room));
-                HandlerRoom::Only(rooms.collect::<BTreeMap<_, _>>())
+                let rooms = rooms.collect::<BTreeMap<_, _>>();
+                if wave.others { HandlerRoom::Limited(rooms) } else { HandlerRoom::Only(rooms) }
             }
         };
         Advance {

@@ -76,14 +76,16 @@ fn wave() -> impl Strategy<Value = Wave> {
     let room = prop_oneof![3 => Just(100_usize), 1 => 0..5_usize];
     let outcomes = vec(ending(), 0..5);
     let handlers = weighted(0.25, vec(0..3_usize, 0..3));
+    let handlers = (handlers, any::<bool>());
     (1..4_u8, outcomes, vec(0..9_usize, 0..4), room, weighted(0.2, 1..4_usize), handlers).prop_map(
-        |(worker, outcomes, wanted, total, per_task, handlers)| Wave {
+        |(worker, outcomes, wanted, total, per_task, (handlers, others))| Wave {
             worker,
             outcomes,
             wanted,
             total,
             per_task,
             handlers,
+            others,
         },
     )
 }

@@ -95,7 +95,7 @@ impl Names {
     }
 
     pub(super) fn progress(&mut self, progress: Progress) -> Progress {
-        let Progress { task, recorded, claims, started, settled, next_wake, gone } = progress;
+        let Progress { task, recorded, claims, started, settled, next_wake, no_room, gone } = progress;
         Progress {
             task: self.of_task(task),
             recorded: recorded.into_iter().map(|recorded| self.recorded(recorded)).collect(),
@@ -104,6 +104,7 @@ impl Names {
             settled: settled
                 .map(|Settled { state, by }| Settled { state, by: by.map(|row| self.of_task_row(row)) }),
             next_wake,
+            no_room,
             gone,
         }
     }

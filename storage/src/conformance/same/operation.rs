@@ -97,6 +97,8 @@ pub struct Wave {
     pub per_task: Option<usize>,
     /// Room by handler, for the first handlers; room for every one when there is none.
     pub handlers: Option<Vec<usize>>,
+    /// Whether there is room for the other handlers, too.
+    pub others: bool,
 }
 
 /// How a claim ended.

@@ -32,6 +32,8 @@ pub(super) struct Answered {
     pub(super) settled_rows: List<Option<i64>>,
     pub(super) wake_tasks: List<i64>,
     pub(super) wake_dues: List<Moment>,
+    pub(super) full_tasks: List<i64>,
+    pub(super) full_handlers: List<String>,
 }
 
 /// What it answers.
@@ -87,8 +89,15 @@ impl Answer<'_> {
         for (task, due) in answered.wake_tasks.into_iter().zip(answered.wake_dues) {
             of(&mut progress, task)?.next_wake = Some(due.0);
         }
+        for (task, handler) in answered.full_tasks.into_iter().zip(answered.full_handlers) {
+            of(&mut progress, task)?.no_room.push(handler.into());
+        }
         let mut progress: Vec<_> = progress.into_values().collect();
-        progress.iter_mut().for_each(|progress| progress.claims.sort_unstable_by_key(|claim| claim.step));
+        for progress in &mut progress {
+            progress.claims.sort_unstable_by_key(|claim| claim.step);
+            progress.no_room.sort_unstable();
+            progress.no_room.dedup();
+        }
         Ok(progress)
     }
 
