@@ -34,7 +34,9 @@ CREATE TABLE tasker_definition_steps (
 CREATE TABLE tasker_task_definitions (
     task_id bigint PRIMARY KEY REFERENCES tasker_tasks (task_id) ON DELETE CASCADE,
     definition_hash text NOT NULL REFERENCES tasker_definitions (definition_hash),
-    step_limit integer
+    step_limit integer,
+    -- What the task is part of, for logs and for other systems. NULL for a task that Rails made.
+    correlation_id text CHECK (correlation_id ~ '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}$')
 );
 
 -- What runs a step that was spawned while its task ran, and whose it is. A step of the template has no row.

@@ -109,6 +109,7 @@ CREATE FUNCTION tasker_create(
     p_now timestamp, p_skipped_metadata jsonb, p_skipped_results jsonb,
     t_definition text[], t_identity_hash text[], t_requested_at timestamp[], t_initiator text[],
     t_source_system text[], t_reason text[], t_tags jsonb[], t_bypass_steps jsonb[], t_context jsonb[],
+    t_correlation_id text[],
     i_task integer[], i_place integer[], i_inputs jsonb[],
     OUT unknown text, OUT not_skippable text,
     OUT task_ids bigint[], OUT created boolean[], OUT settled boolean[], OUT step_counts integer[],
@@ -192,9 +193,12 @@ BEGIN
         RETURN;
     END IF;
 
-    INSERT INTO tasker_task_definitions (task_id, definition_hash, step_limit)
-    SELECT t.id, t.definition, (SELECT d.step_limit FROM tasker_definitions AS d WHERE d.definition_hash = t.definition)
-    FROM unnest(task_ids, t_definition, created) AS t (id, definition, created) WHERE t.created;
+    INSERT INTO tasker_task_definitions (task_id, definition_hash, step_limit, correlation_id)
+    SELECT
+        t.id, t.definition, (SELECT d.step_limit FROM tasker_definitions AS d WHERE d.definition_hash = t.definition),
+        t.correlation_id
+    FROM unnest(task_ids, t_definition, created, t_correlation_id) AS t (id, definition, created, correlation_id)
+    WHERE t.created;
 
     step_ids := ARRAY(
         SELECT nextval('tasker_workflow_steps_workflow_step_id_seq')

@@ -5,7 +5,8 @@
 CREATE FUNCTION tasker_load_tasks(p_tasks bigint[])
 RETURNS TABLE (
     task bigint, identity_hash varchar, definition text, context jsonb, requested_at timestamp, initiator varchar,
-    source_system varchar, reason varchar, tags jsonb, bypass_steps jsonb, complete boolean, created_at timestamp,
+    source_system varchar, reason varchar, tags jsonb, bypass_steps jsonb, correlation_id text, complete boolean,
+    created_at timestamp,
     state varchar, metadata jsonb, since timestamp, sort_key integer, transition bigint,
     due timestamp, generation bigint)
 LANGUAGE plpgsql STABLE
@@ -18,12 +19,12 @@ BEGIN
     RETURN QUERY
     SELECT
         k.task_id, k.identity_hash, d.definition_hash, k.context, k.requested_at, k.initiator, k.source_system,
-        k.reason, k.tags, k.bypass_steps::jsonb, k.complete, k.created_at, t.to_state, t.metadata, t.created_at,
-        t.sort_key, t.id, w.due_at, w.generation
+        k.reason, k.tags, k.bypass_steps::jsonb, d.correlation_id, k.complete, k.created_at, t.to_state, t.metadata,
+        t.created_at, t.sort_key, t.id, w.due_at, w.generation
     FROM unnest(p_tasks) WITH ORDINALITY AS u (task, place)
     CROSS JOIN LATERAL (SELECT k.* FROM tasker_tasks AS k WHERE k.task_id = u.task OFFSET 0) AS k
     CROSS JOIN LATERAL (
-        SELECT d.definition_hash FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0
+        SELECT d.definition_hash, d.correlation_id FROM tasker_task_definitions AS d WHERE d.task_id = u.task OFFSET 0
     ) AS d
     LEFT JOIN LATERAL (
         SELECT t.* FROM tasker_task_transitions AS t WHERE t.task_id = u.task AND t.most_recent OFFSET 0

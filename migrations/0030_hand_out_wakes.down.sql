@@ -1,4 +1,5 @@
-DROP FUNCTION tasker_receive_wakes;
+DROP FUNCTION tasker_release_wakes(bigint[], bigint[]);
+DROP FUNCTION tasker_receive_wakes(timestamp, integer, interval, interval, text[]);
 
 ALTER TABLE tasker_wakes
     DROP COLUMN hidden_until,

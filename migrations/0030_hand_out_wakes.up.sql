@@ -92,3 +92,23 @@ BEGIN
         INTO next;
     END IF;
 END $$;
+
+-- Shows wakes again that were handed out, unless they were written anew since.
+CREATE FUNCTION tasker_release_wakes(p_tasks bigint[], p_generations bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off SET jit = off
+AS $$
+BEGIN
+    UPDATE tasker_wakes AS w SET handed_generation = NULL, hidden_until = NULL
+    FROM (
+        SELECT k.at
+        FROM unnest(p_tasks, p_generations) AS u (task, generation)
+        CROSS JOIN LATERAL (
+            SELECT k.ctid AS at FROM tasker_wakes AS k WHERE k.task_id = u.task AND k.generation = u.generation
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS k
+    ) AS handed
+    WHERE w.ctid = handed.at;
+END $$;

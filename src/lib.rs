@@ -15,9 +15,10 @@
 //! | put a workflow together at run time | [`Definition::builder`] |
 //! | see what became of a task | [`Task`], [`Report`] |
 //! | drive many tasks | [`Worker`] |
+//! | drive tasks from Sidekiq, Celery or cron | [`Engine::handle`], [`ForeignQueue`], the guide in `docs/hosts.md` |
 //! | test hours of back-off in no time | [`SimulatedClock`], [`InMemory::simulated`] |
 //! | write a storage, queue, clock or event sink | [`Storage`], [`Queue`], [`Clock`], [`EventSink`] |
-//! | prove that your storage is right | the crate `tasker-storage`, feature `conformance` |
+//! | prove that your storage or queue is right | the crate `tasker-storage`, feature `conformance` |
 
 #[cfg(feature = "postgres")]
 mod durable;
@@ -55,3 +56,8 @@ struct Guide;
 #[cfg(all(doctest, feature = "postgres"))]
 #[doc = include_str!("../docs/postgres.md")]
 struct Database;
+
+/// The programs of the guide for hosts, kept true.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../docs/hosts.md")]
+struct HostGuide;

@@ -124,6 +124,8 @@ pub trait DynQueue: Send + Sync + 'static {
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError>;
     /// See [`Queue::ack`].
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError>;
+    /// See [`Queue::release`].
+    async fn release(&self, wakes: &[Wake]) -> Result<(), QueueError>;
     /// See [`Queue::finds_stored_wakes`].
     fn finds_stored_wakes(&self) -> bool;
     /// See [`Queue::reenqueue`].
@@ -140,6 +142,9 @@ impl<Q: Queue> DynQueue for Q {
     }
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         Queue::ack(self, wakes).await
+    }
+    async fn release(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        Queue::release(self, wakes).await
     }
     fn finds_stored_wakes(&self) -> bool {
         Queue::finds_stored_wakes(self)
@@ -161,6 +166,9 @@ impl Queue for Arc<dyn DynQueue> {
     }
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         DynQueue::ack(&**self, wakes).await
+    }
+    async fn release(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        DynQueue::release(&**self, wakes).await
     }
     fn finds_stored_wakes(&self) -> bool {
         DynQueue::finds_stored_wakes(&**self)

@@ -17,11 +17,11 @@ use crate::payload::{self, Limits};
 use crate::records::Records;
 use crate::run_loop::RunLoop;
 use crate::{
-    Act, BuildErrors, Clock, Condition, Creation, Definition, DefinitionHash, Detail, Dynamic, EngineTypes,
-    Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Interest, Intervened, Intervention,
-    Misfit, Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors, StepId,
-    StepName, StepState, Storage, StorageError, Task, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp,
-    TransitionId, Wake, Worker, WorkerId,
+    Act, BuildErrors, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash, Detail, Dynamic,
+    EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Interest, Intervened,
+    Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors,
+    StepId, StepName, StepState, Storage, StorageError, Task, TaskCommand, TaskId, TaskPlan, TaskRequest,
+    TaskState, Timestamp, TransitionId, Wake, Worker, WorkerId,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -213,6 +213,8 @@ pub struct Request {
     pub tags: Vec<String>,
     /// Skippable steps to pass over.
     pub bypass_steps: Vec<StepName>,
+    /// What the task is part of: the [`CorrelationId`] of whoever asks. A new one when `None`, or when it cannot be accepted.
+    pub correlation_id: Option<String>,
 }
 
 impl Request {
@@ -228,6 +230,7 @@ impl Request {
             reason: unknown(),
             tags: vec![],
             bypass_steps: vec![],
+            correlation_id: None,
         }
     }
 }
@@ -367,12 +370,11 @@ impl<T: EngineTypes> Engine<T> {
             .into_iter()
             .map(|request| planned(definition, request, now))
             .collect::<Result<Vec<_>, _>>()?;
-        let contexts: Vec<_> =
-            new.iter().map(|task| (Arc::clone(&task.request.context), task.inputs.clone())).collect();
+        let requests: Vec<_> = new.iter().map(|task| (task.request.clone(), task.inputs.clone())).collect();
         let created = self.shared.storage.create(new, now).await?;
         let mut events = vec![];
         let mut wakes = vec![];
-        let answers = created.into_iter().zip(contexts).map(|(creation, (context, inputs))| match creation {
+        let answers = created.into_iter().zip(requests).map(|(creation, (request, inputs))| match creation {
             Creation::Duplicate { task } => Err(EngineError::Duplicate { task }),
             Creation::Created { task, steps, settled } => {
                 events.push(Event {
@@ -386,7 +388,7 @@ impl<T: EngineTypes> Engine<T> {
                     Some(state) => self.shared.tell_hooks(task, definition.hooks(), Told::Settled(state)),
                     None => {
                         wakes.push(Wake { due: now, task, generation: 0 });
-                        self.shared.remember_created(task, definition, context, steps, inputs);
+                        self.shared.remember_created(task, definition, request, steps, inputs);
                     }
                 }
                 Ok(Task::new(self.clone(), task))
@@ -456,16 +458,21 @@ impl<T: EngineTypes> Engine<T> {
     ) -> Result<Intervened, EngineError> {
         let _busy = self.shared.clock.busy();
         let now = self.shared.clock.now();
+        let pauses = matches!(act, Act::Task { command: TaskCommand::Pause, .. });
         let act =
             Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
         let done = self.shared.storage.intervene(act).await?;
-        if let Intervened::Moved { steps, rows, .. } = &done {
+        if let Intervened::Moved { task: state, steps, rows } = &done {
             if self.shared.events.is_listening() {
                 self.shared.events.publish(&moved(task, steps, rows, now));
             }
             self.tell_hooks_of_act(task, steps, rows, now).await;
             self.shared.inbox.post_if_alive(Message::Look(task), &*self.shared.clock);
-            self.shared.tell(&[Wake { due: now, task, generation: 0 }]).await;
+            if state.is_open() && !pauses {
+                let reason = crate::reason::PENDING_STEPS_REMAINING;
+                tracing::debug!(task = task.0, reason, "an operator's act may have set a task going");
+                self.shared.tell(&[Wake { due: now, task, generation: 0 }]).await;
+            }
         }
         Ok(done)
     }
@@ -512,6 +519,13 @@ impl<T: EngineTypes> Engine<T> {
     }
 }
 
+/// A task that cannot be run here.
+pub(crate) struct Unserved {
+    pub(crate) task: TaskId,
+    /// Whether the queue knows that tasks of its definition are for others.
+    pub(crate) is_noted: bool,
+}
+
 fn moved(
     task: TaskId,
     steps: &[(StepId, StepState, TransitionId)],
@@ -549,6 +563,8 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
         step,
         misfit,
     })?;
+    let correlation = request.correlation_id.as_deref().and_then(CorrelationId::accept);
+    let correlation = correlation.unwrap_or_else(|| CorrelationId::new(now, uuid::Uuid::new_v4().as_u128()));
     let stored = TaskRequest {
         context: Arc::new(context),
         requested_at: request.requested_at.unwrap_or(now),
@@ -557,6 +573,7 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
         reason: request.reason,
         tags: request.tags,
         bypass_steps: request.bypass_steps,
+        correlation_id: Some(correlation),
     };
     let mut plan = TaskPlan::new(definition.template(), &stored);
     definition
@@ -629,6 +646,17 @@ impl<T: EngineTypes> Shared<T> {
         });
     }
 
+    /// Gives hints back that nobody here will look at.
+    pub(crate) fn give_back(self: &Arc<Self>, wakes: Vec<Wake>) {
+        let (shared, busy) = (Arc::clone(self), self.clock.busy());
+        tokio::spawn(async move {
+            if let Err(error) = shared.queue.release(&wakes).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not take hints back");
+            }
+            drop(busy);
+        });
+    }
+
     /// Tells whoever receives for the run loop how much it could take.
     pub(crate) fn tell_demand(&self, room: usize) {
         let before = self.demand.peek(|demand| std::mem::replace(demand, room));
@@ -690,17 +718,17 @@ impl<T: EngineTypes> Shared<T> {
         &self,
         task: TaskId,
         definition: &Definition,
-        context: Arc<Value>,
+        request: TaskRequest,
         steps: Vec<StepId>,
         inputs: BTreeMap<usize, Arc<Value>>,
     ) {
         let inputs: HashMap<_, _> = inputs.into_iter().collect();
-        let known = KnownTask::created(definition.clone(), context, steps, inputs);
+        let known = KnownTask::created(definition.clone(), request, steps, inputs);
         self.known().insert(task, known);
     }
 
     /// Loads tasks and finds what runs them. Answers those that this process cannot run.
-    pub(crate) async fn learn_tasks(&self, tasks: &[TaskId]) -> Result<Vec<TaskId>, StorageError> {
+    pub(crate) async fn learn_tasks(&self, tasks: &[TaskId]) -> Result<Vec<Unserved>, StorageError> {
         let records = self.storage.load(tasks, Detail::Graph).await?;
         let handlers = self.handlers.read().expect("nothing panics while it sets the handlers").clone();
         let mut unserved = vec![];
@@ -710,6 +738,7 @@ impl<T: EngineTypes> Shared<T> {
                 None => Definition::from_template((*record.template).clone(), &handlers)
                     .inspect_err(|_| self.note_unserved(&record.definition)),
             };
+            let is_noted = definition.is_err();
             let known = definition.map_err(|errors| errors.to_string()).and_then(|definition| {
                 KnownTask::loaded(&record, definition, &handlers).map_err(|error| error.to_string())
             });
@@ -722,7 +751,7 @@ impl<T: EngineTypes> Shared<T> {
                         "a task waits for a worker that has its handlers"
                     );
                     self.known().forget(record.id);
-                    unserved.push(record.id);
+                    unserved.push(Unserved { task: record.id, is_noted });
                 }
             }
         }

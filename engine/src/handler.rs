@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::clock::CallClock;
 use crate::template::nearest;
 use crate::{
-    BAD_INPUT, BuildError, HandlerName, MISSING_OUTPUT, ParentResult, StepError, StepId, StepName,
-    StepResult, TaskId, Timestamp, Token,
+    BAD_INPUT, BuildError, CorrelationId, HandlerName, MISSING_OUTPUT, ParentResult, StepError, StepId,
+    StepName, StepResult, TaskId, Timestamp, Token,
 };
 
 /// Runs one step: the one object-safe face of every handler, typed or foreign.
@@ -426,6 +426,7 @@ pub struct Call {
     pub(crate) name: StepName,
     pub(crate) attempt: u32,
     pub(crate) token: Token,
+    pub(crate) correlation: Option<CorrelationId>,
     pub(crate) context: Arc<Value>,
     pub(crate) config: Arc<Value>,
     pub(crate) parents: Vec<Parent>,
@@ -503,6 +504,12 @@ impl Call {
     /// The same for every attempt of this step, and for no other step.
     pub fn idempotency_key(&self) -> String {
         format!("tasker-{}-{}", self.task, self.step)
+    }
+
+    /// What the task is part of, for logs and for other systems: the same in every step and every attempt. `None` in a task
+    /// that Rails made.
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.correlation.as_ref().map(CorrelationId::as_str)
     }
 
     /// What the step works on, as JSON.

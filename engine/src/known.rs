@@ -9,14 +9,16 @@ use crate::definition::BoundStep;
 use crate::handler::BoundInput;
 use crate::ids::IdMap;
 use crate::{
-    BuildError, Claim, Definition, Entry, HandlerName, Handlers, Moved, MovedTo, Parent, ParentResult,
-    StepId, StepName, StepRecord, StepState, TaskId, TaskRecord, Timestamp, TransitionId,
+    BuildError, Claim, CorrelationId, Definition, Entry, HandlerName, Handlers, Moved, MovedTo, Parent,
+    ParentResult, StepId, StepName, StepRecord, StepState, TaskId, TaskRecord, TaskRequest, Timestamp,
+    TransitionId,
 };
 
 /// One task, as far as running its steps goes. Never the truth about states.
 pub(crate) struct KnownTask {
     pub(crate) definition: Definition,
     pub(crate) context: Arc<Value>,
+    pub(crate) correlation: Option<CorrelationId>,
     /// The steps of the template, in its order; ascending.
     template_steps: Vec<StepId>,
     /// Inputs that differ from the context, by place.
@@ -47,11 +49,13 @@ impl KnownTask {
     /// A task that was just created here.
     pub(crate) fn created(
         definition: Definition,
-        context: Arc<Value>,
+        request: TaskRequest,
         steps: Vec<StepId>,
         inputs: HashMap<usize, Arc<Value>>,
     ) -> Self {
-        Self { definition, context, template_steps: steps, inputs, spawned: vec![], joined: IdMap::default() }
+        let TaskRequest { context, correlation_id: correlation, .. } = request;
+        let (spawned, joined) = (vec![], IdMap::default());
+        Self { definition, context, correlation, template_steps: steps, inputs, spawned, joined }
     }
 
     /// A task made elsewhere or earlier.
@@ -77,7 +81,8 @@ impl KnownTask {
         let spawned = spawned.iter().map(|step| SpawnedStep::bind(step, &definition, handlers));
         let spawned = spawned.collect::<Result<_, _>>()?;
         let template_steps = template.iter().map(|step| step.id).collect();
-        Ok(Self { context: Arc::clone(context), template_steps, inputs, spawned, joined, definition })
+        let (context, correlation) = (Arc::clone(context), record.request.correlation_id.clone());
+        Ok(Self { context, correlation, template_steps, inputs, spawned, joined, definition })
     }
 
     fn place(&self, step: StepId) -> Option<usize> {

@@ -7,6 +7,7 @@ pub mod audit;
 mod clock;
 mod condition;
 mod contracts;
+mod correlation;
 pub mod decide;
 mod definition;
 mod diagram;
@@ -40,6 +41,7 @@ pub use clock::{
 };
 pub use condition::{Condition, Until};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
+pub use correlation::CorrelationId;
 pub use decide::ReferenceBackoff;
 pub use definition::{Definition, DefinitionBuilder};
 pub use engine::{Engine, EngineError, Request, Settings};

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::decide::{Attempted, StepFacts, backoff_until, not_before};
 use crate::{
-    DefinitionHash, HandlerName, PhaseMark, StepId, StepName, StepState, TaskId, TaskState, Template,
-    Timestamp, TransitionId,
+    CorrelationId, DefinitionHash, HandlerName, PhaseMark, StepId, StepName, StepState, TaskId, TaskState,
+    Template, Timestamp, TransitionId,
 };
 
 /// A row of the audit trail. `S` is [`TaskState`] or [`StepState`].
@@ -96,6 +96,8 @@ pub struct TaskRequest {
     pub tags: Vec<String>,
     /// Skippable steps that are to be passed over.
     pub bypass_steps: Vec<StepName>,
+    /// What the task is part of; `None` for one that Rails made.
+    pub correlation_id: Option<CorrelationId>,
 }
 
 /// A step of a task, as of one moment.

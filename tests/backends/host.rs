@@ -336,12 +336,15 @@ async fn paused_task_is_not_told_of_until_it_is_resumed(world: World) {
     let jobs = Jobs::default();
     let engine = world.engine_on(jobs.queue(), NoEvents, Settings::default());
     let task = engine.start_definition(&one("paused", constant(json!(1))), json!({})).await.unwrap();
+    assert_eq!(jobs.dues(), [at(0)]);
     task.pause("ada", None).await.unwrap();
-    jobs.take();
+    assert_eq!(jobs.dues(), []);
     assert_eq!(engine.handle(task.id(), BUDGET).await.unwrap(), Handled::Waiting);
     assert_eq!(jobs.dues(), []);
     task.resume("ada").await.unwrap();
     assert_eq!(jobs.dues(), [at(0)]);
+    task.cancel("ada", None).await.unwrap();
+    assert_eq!(jobs.dues(), [], "a settled task needs no look");
 }
 
 async fn tending_tells_a_host_again_what_its_queue_lost(world: World) {

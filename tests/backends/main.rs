@@ -5,6 +5,7 @@ mod odd;
 mod world;
 
 mod acts;
+mod correlation;
 mod hooks;
 mod host;
 mod phases;

@@ -67,6 +67,7 @@ pub(super) fn a_task(steps: Vec<StepRecord>) -> TaskRecord {
             reason: "test".into(),
             tags: vec![],
             bypass_steps: vec![],
+            correlation_id: None,
         },
         current: Current {
             state: TaskState::InProgress,

@@ -59,78 +59,29 @@ pub fn task_phase(task: &TaskRecord, now: Timestamp) -> TaskPhase {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::{Value, json};
 
+    use super::super::fixture::{NOW, a_step, a_task};
     use super::*;
-    use crate::{
-        Binding, BoundTemplate, Current, GraphLimits, StepId, StepTemplate, TaskId, TaskRequest, Template,
-        TransitionId, Version,
-    };
+    use crate::{Current, StepId};
 
-    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
-
-    fn current<S>(state: S, metadata: Value) -> Current<S> {
-        Current { state, metadata, since: Some(NOW), sort_key: 10, transition: Some(TransitionId(1)) }
+    fn step(state: StepState) -> StepRecord {
+        StepRecord { attempts: u32::from(state != StepState::Pending), ..a_step() }.in_state(state)
     }
 
-    fn step(id: i64, state: StepState, metadata: Value) -> StepRecord {
-        StepRecord {
-            id: StepId(id),
-            name: format!("s{id}").into(),
-            binding: Binding { handler: "h".into(), config: Arc::new(Value::Null), spawned_by: None },
-            current: current(state, metadata),
-            attempts: u32::from(state != StepState::Pending),
-            retry_limit: 3,
-            retryable: true,
-            skippable: false,
-            in_process: state == StepState::InProgress,
-            processed: state.is_satisfied(),
-            processed_at: None,
-            last_attempted_at: None,
-            backoff_request_seconds: None,
-            inputs: Arc::new(json!({})),
-            results: Arc::new(json!({})),
-            parents: vec![],
-            history: vec![],
-        }
+    fn exhausted() -> StepRecord {
+        StepRecord { attempts: 3, ..step(StepState::Error) }
     }
 
-    fn pending(id: i64) -> StepRecord {
-        step(id, StepState::Pending, json!({}))
+    fn marked(mut step: StepRecord, metadata: Value) -> StepRecord {
+        step.current.metadata = metadata;
+        step
     }
 
-    fn task(state: TaskState, metadata: Value, steps: Vec<StepRecord>) -> TaskRecord {
-        let mut template = Template::new("tests", "phases", Version(1, 0, 0));
-        let names = steps.iter().map(|step| StepTemplate::new(step.name.as_str(), "h"));
-        template.step_templates.extend(names);
-        let bound = BoundTemplate::new(template.clone(), GraphLimits::default()).expect("a sound template");
-        TaskRecord {
-            id: TaskId(1),
-            identity_hash: "one".into(),
-            template: Arc::new(template),
-            definition: bound.hash().clone(),
-            request: TaskRequest {
-                context: Arc::new(json!({})),
-                requested_at: NOW,
-                initiator: "unknown".into(),
-                source_system: "unknown".into(),
-                reason: "unknown".into(),
-                tags: vec![],
-                bypass_steps: vec![],
-            },
-            complete: state == TaskState::Complete,
-            current: current(state, metadata),
-            steps,
-            history: vec![],
-            wake: None,
-            created_at: NOW,
-        }
-    }
-
-    fn open(steps: Vec<StepRecord>) -> TaskPhase {
-        task_phase(&task(TaskState::InProgress, json!({}), steps), NOW)
+    fn task(state: TaskState, metadata: Value) -> TaskRecord {
+        let plain = a_task(vec![a_step()]);
+        let current = Current { state, metadata, since: Some(NOW), sort_key: 10, ..plain.current };
+        TaskRecord { current, ..plain }
     }
 
     #[test]
@@ -141,31 +92,26 @@ mod tests {
             (TaskState::Cancelled, TaskPhase::Cancelled),
             (TaskState::ResolvedManually, TaskPhase::ResolvedManually),
         ] {
-            assert_eq!(task_phase(&task(state, json!({}), vec![pending(1)]), NOW), phase);
+            assert_eq!(task_phase(&task(state, json!({})), NOW), phase);
         }
     }
 
     #[test]
     fn held_tasks_are_what_holds_them() {
-        for (mark, phase) in [("draft", TaskPhase::Draft), ("paused", TaskPhase::Paused)] {
-            let held = task(TaskState::Pending, json!({ "phase": mark }), vec![pending(1)]);
-            assert_eq!((task_phase(&held, NOW), held.is_held()), (phase, true));
+        for (mark, phase, held) in [
+            ("draft", TaskPhase::Draft, true),
+            ("paused", TaskPhase::Paused, true),
+            ("resumed", TaskPhase::Running, false),
+        ] {
+            let mut marked = task(TaskState::Pending, json!({ "phase": mark }));
+            marked.current.transition = Some(crate::TransitionId(1));
+            assert_eq!((task_phase(&marked, NOW), marked.is_held()), (phase, held), "{mark}");
         }
-        let resumed = task(TaskState::Pending, json!({ "phase": "resumed" }), vec![pending(1)]);
-        assert_eq!((task_phase(&resumed, NOW), resumed.is_held()), (TaskPhase::Running, false));
     }
 
     #[test]
     fn untouched_task_is_planned_or_launched_by_whether_it_has_a_wake() {
-        let nothing = Current {
-            state: TaskState::Pending,
-            metadata: json!({}),
-            since: None,
-            sort_key: 0,
-            transition: None,
-        };
-        let untouched =
-            TaskRecord { current: nothing, ..task(TaskState::Pending, json!({}), vec![pending(1)]) };
+        let untouched = task(TaskState::Pending, json!({}));
         assert_eq!(task_phase(&untouched, NOW), TaskPhase::Planned);
         let launched = TaskRecord { wake: Some((NOW, 1)), ..untouched };
         assert_eq!(task_phase(&launched, NOW), TaskPhase::Launched);
@@ -173,37 +119,44 @@ mod tests {
 
     #[test]
     fn open_task_is_what_its_liveliest_step_is() {
-        let waiting = || step(1, StepState::Error, json!({}));
-        let failed = || StepRecord { attempts: 3, ..step(2, StepState::Error, json!({})) };
-        let behind = || StepRecord { parents: vec![StepId(2)], ..pending(3) };
-        let running = || step(4, StepState::InProgress, json!({}));
-        assert_eq!(open(vec![waiting(), failed(), behind(), running()]), TaskPhase::Running);
-        assert_eq!(open(vec![waiting(), failed(), behind(), pending(4)]), TaskPhase::Running, "one is ready");
-        assert_eq!(open(vec![waiting(), failed(), behind()]), TaskPhase::WaitingForRetry);
-        assert_eq!(open(vec![failed(), behind()]), TaskPhase::Blocked);
-        let cancelled = step(2, StepState::Cancelled, json!({}));
-        assert_eq!(open(vec![cancelled, behind()]), TaskPhase::WaitingForDependencies);
+        // Each waits for the one before it, or for none.
+        let phase = |steps: Vec<(StepRecord, bool)>| {
+            let steps = steps.into_iter().zip(1..).map(|((step, behind), id)| StepRecord {
+                id: StepId(id),
+                parents: behind.then_some(StepId(id - 1)).into_iter().collect(),
+                ..step
+            });
+            task_phase(&a_task(steps.collect()), NOW)
+        };
+        let blocked = || vec![(exhausted(), false), (a_step(), true)];
+        let with = |step| [blocked(), vec![(step, false)]].concat();
+        assert_eq!(phase(with(step(StepState::InProgress))), TaskPhase::Running);
+        assert_eq!(phase(with(a_step())), TaskPhase::Running, "one is ready");
+        assert_eq!(phase(with(step(StepState::Error))), TaskPhase::WaitingForRetry);
+        assert_eq!(phase(blocked()), TaskPhase::Blocked);
+        let cut_off = vec![(step(StepState::Cancelled), false), (a_step(), true)];
+        assert_eq!(phase(cut_off), TaskPhase::WaitingForDependencies);
     }
 
     #[test]
     fn each_standing_of_a_step_is_a_phase() {
-        let asleep = json!({ "phase": "snoozed", "backoff_until": NOW + std::time::Duration::from_secs(1) });
+        let asleep = NOW + std::time::Duration::from_secs(1);
         for (step, parents, phase) in [
-            (pending(1), false, StepPhase::Pending),
-            (pending(1), true, StepPhase::Ready),
-            (step(1, StepState::Pending, asleep), true, StepPhase::WaitingForRetry),
-            (step(1, StepState::Error, json!({})), true, StepPhase::WaitingForRetry),
-            (step(1, StepState::InProgress, json!({})), true, StepPhase::Running),
-            (step(1, StepState::Complete, json!({})), true, StepPhase::Completed),
-            (StepRecord { attempts: 3, ..step(1, StepState::Error, json!({})) }, true, StepPhase::Failed),
+            (a_step(), false, StepPhase::Pending),
+            (a_step(), true, StepPhase::Ready),
+            (a_step().waiting_until(asleep), true, StepPhase::WaitingForRetry),
+            (step(StepState::Error), true, StepPhase::WaitingForRetry),
+            (step(StepState::InProgress), true, StepPhase::Running),
+            (step(StepState::Complete), true, StepPhase::Completed),
+            (exhausted(), true, StepPhase::Failed),
+            (StepRecord { retryable: false, ..step(StepState::Error) }, true, StepPhase::Failed),
             (
-                StepRecord { retryable: false, ..step(1, StepState::Error, json!({})) },
+                marked(step(StepState::ResolvedManually), json!({ "phase": "skipped" })),
                 true,
-                StepPhase::Failed,
+                StepPhase::Skipped,
             ),
-            (step(1, StepState::ResolvedManually, json!({ "phase": "skipped" })), true, StepPhase::Skipped),
-            (step(1, StepState::ResolvedManually, json!({})), true, StepPhase::ResolvedManually),
-            (step(1, StepState::Cancelled, json!({})), true, StepPhase::Cancelled),
+            (step(StepState::ResolvedManually), true, StepPhase::ResolvedManually),
+            (step(StepState::Cancelled), true, StepPhase::Cancelled),
         ] {
             assert_eq!(step_phase(&step, parents, NOW), phase, "{step:?}");
         }

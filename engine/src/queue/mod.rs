@@ -17,6 +17,7 @@ mod memory;
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::future::ready;
 use std::sync::Arc;
 
 pub use foreign::ForeignQueue;
@@ -53,6 +54,14 @@ pub trait Queue: Enqueue {
     /// Forgets wakes whose tasks were looked at since they were received. What is never acknowledged may be received
     /// again.
     fn ack(&self, wakes: &[Wake]) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Gives wakes back that were received and that this receiver will not look at: it has no handlers for them, or it stops.
+    /// Others may receive them at once. Where nothing is done, as by default, they are received again when the queue takes
+    /// this receiver to be gone.
+    fn release(&self, wakes: &[Wake]) -> impl Future<Output = Result<(), QueueError>> + Send {
+        let _ = wakes;
+        ready(Ok(()))
+    }
 
     /// Whether [`receive`](Self::receive) finds every wake that the storage keeps, also those that nobody enqueued.
     /// Where it does not, a worker asks the storage itself, when it begins and every

@@ -97,6 +97,14 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
+    /// Gives the hints of tasks back to the queue that are for others to look at.
+    pub(super) fn give_back(&mut self, tasks: Vec<TaskId>) {
+        let wakes: Vec<_> = tasks.iter().filter_map(|task| self.received.remove(task)).collect();
+        if !wakes.is_empty() {
+            self.shared.give_back(wakes);
+        }
+    }
+
     /// Tells the queue that tasks were looked at.
     pub(super) fn acknowledge(&mut self, looked_at: &[TaskId]) {
         if self.received.is_empty() {

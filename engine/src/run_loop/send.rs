@@ -1,6 +1,7 @@
 //! What goes to the storage: batches, repeated until they are answered.
 
 use super::{Awaited, Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
+use crate::engine::Unserved;
 use crate::inbox::Finished;
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
@@ -41,14 +42,19 @@ impl<T: EngineTypes> RunLoop<T> {
             Err(_) => self.get_to_know_each(&unknown).await,
         };
         self.heard();
-        for task in &unserved {
+        for Unserved { task, .. } in &unserved {
             self.wanted.remove(task);
         }
-        unserved.into_iter().filter(|task| self.nobody_takes(*task)).collect()
+        let (nobodys, others): (Vec<_>, Vec<_>) =
+            unserved.into_iter().partition(|unserved| self.nobody_takes(unserved.task));
+        // What the queue would hand out here again at once stays hidden for a while.
+        let others = others.iter().filter(|other| other.is_noted).map(|other| other.task);
+        self.give_back(others.collect());
+        nobodys.into_iter().map(|nobodys| nobodys.task).collect()
     }
 
     /// The same one by one, so that a task that cannot be read stops nobody but those who wait for it. Rare.
-    async fn get_to_know_each(&mut self, tasks: &[TaskId]) -> Vec<TaskId> {
+    async fn get_to_know_each(&mut self, tasks: &[TaskId]) -> Vec<Unserved> {
         let mut unserved = vec![];
         for task in tasks {
             match self.shared.learn_tasks(std::slice::from_ref(task)).await {
@@ -58,7 +64,7 @@ impl<T: EngineTypes> RunLoop<T> {
                     let source: &dyn std::error::Error = &error;
                     tracing::error!(error = source, task = task.0, "a task cannot be read");
                     self.fail_waiters(*task, &EngineError::from(error));
-                    unserved.push(*task);
+                    unserved.push(Unserved { task: *task, is_noted: false });
                 }
             }
         }

@@ -45,6 +45,7 @@ impl<T: EngineTypes> RunLoop<T> {
             name: runnable.name.clone(),
             attempt: claim.attempt,
             token: claim.token,
+            correlation: known.correlation.clone(),
             context: Arc::clone(runnable.context),
             config: Arc::clone(&runnable.bound.config),
             parents,

@@ -22,9 +22,11 @@ impl<T: EngineTypes> RunLoop<T> {
             let waiting = &self.waiting;
             self.wanted.retain(|task| waiting.contains_key(task));
             self.for_others.clear();
-            self.received.retain(|task, _| waiting.contains_key(task));
             self.rooms.retain(|task| waiting.contains_key(task));
             self.timers.retain(|(_, task)| waiting.contains_key(task));
+            let left: Vec<_> =
+                self.received.keys().copied().filter(|task| !waiting.contains_key(task)).collect();
+            self.give_back(left);
             tokens.extend(self.finished.iter().map(|finished| finished.outcome.token));
             tokens.extend(&self.sending);
         }

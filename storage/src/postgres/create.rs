@@ -1,7 +1,9 @@
 //! Creating tasks: any number in one statement.
 
 use serde_json::{Value, json};
-use tasker_engine::{Creation, NewTask, StepId, StorageError, TaskId, TaskState, Timestamp, audit};
+use tasker_engine::{
+    CorrelationId, Creation, NewTask, StepId, StorageError, TaskId, TaskState, Timestamp, audit,
+};
 
 use super::PostgresStorage;
 use super::error::storage_error;
@@ -21,7 +23,7 @@ impl PostgresStorage {
         let row = sqlx::query_as!(
             Created,
             "SELECT unknown, not_skippable, task_ids, created, settled, step_counts, step_ids
-            FROM tasker_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            FROM tasker_create($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             Moment(now),
             Jsonb::from(audit::step_skipped(audit::BYPASS_STEPS, None)),
             Jsonb::from(audit::skipped_results()),
@@ -34,6 +36,7 @@ impl PostgresStorage {
             &columns.tags[..],
             &columns.bypass_steps[..],
             &columns.context[..],
+            &columns.correlation_id as &[Option<&str>],
             &columns.inputs.task[..],
             &columns.inputs.place[..],
             &columns.inputs.value[..],
@@ -88,6 +91,7 @@ struct Columns<'a> {
     reason: Vec<&'a str>,
     tags: Vec<Jsonb>,
     bypass_steps: Vec<Jsonb>,
+    correlation_id: Vec<Option<&'a str>>,
     context: Vec<Jsonb>,
     inputs: InputColumns,
 }
@@ -113,6 +117,10 @@ impl<'a> Columns<'a> {
             reason: texts(|task| &task.request.reason),
             tags: values(|task| json!(task.request.tags)),
             bypass_steps: values(|task| json!(task.request.bypass_steps)),
+            correlation_id: tasks
+                .iter()
+                .map(|task| task.request.correlation_id.as_ref().map(CorrelationId::as_str))
+                .collect(),
             context: tasks.iter().map(|task| Jsonb::from(&task.request.context)).collect(),
             inputs: InputColumns::of(tasks),
         }

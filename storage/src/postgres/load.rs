@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tasker_engine::{
-    Binding, Current, DefinitionHash, Detail, SpawnedBy, StepId, StepName, StepRecord, StorageError, TaskId,
-    TaskRecord, TaskRequest, Template, Transition, TransitionId, UnknownState,
+    Binding, CorrelationId, Current, DefinitionHash, Detail, SpawnedBy, StepId, StepName, StepRecord,
+    StorageError, TaskId, TaskRecord, TaskRequest, Template, Transition, TransitionId, UnknownState,
 };
 
 use super::PostgresStorage;
@@ -103,6 +103,7 @@ fn task(
         reason: text(row.reason),
         tags: texts("tags", row.tags)?,
         bypass_steps: texts("bypass_steps", row.bypass_steps)?.into_iter().map(StepName::from).collect(),
+        correlation_id: row.correlation_id.as_deref().and_then(CorrelationId::accept),
     };
     let standing = Standing {
         state: row.state,

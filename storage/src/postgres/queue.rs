@@ -130,6 +130,18 @@ impl Queue for PostgresQueue {
         Ok(())
     }
 
+    async fn release(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        let tasks: Vec<i64> = wakes.iter().map(|wake| wake.task.0).collect();
+        let generations: Vec<i64> = wakes.iter().map(|wake| wake.generation).collect();
+        sqlx::query("SELECT tasker_release_wakes($1, $2)")
+            .bind(tasks)
+            .bind(generations)
+            .execute(&self.inner.pool)
+            .await
+            .map_err(|error| QueueError(storage_error(error).into()))?;
+        self.enqueue(wakes).await
+    }
+
     fn finds_stored_wakes(&self) -> bool {
         true
     }

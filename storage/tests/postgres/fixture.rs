@@ -147,6 +147,7 @@ pub(crate) fn new_task(definition: &BoundTemplate, identity: &str) -> NewTask {
             reason: "test".into(),
             tags: vec![],
             bypass_steps: vec![],
+            correlation_id: None,
         },
         inputs: BTreeMap::new(),
     }

@@ -100,6 +100,31 @@ async fn a_wake_whose_receiver_died_shows_again() {
 }
 
 #[tokio::test]
+async fn a_wake_that_is_given_back_shows_at_once() {
+    let queues = Queues::new().await;
+    let task = queues.start(1).await.remove(0);
+    let (here, there) = (queues.queue(), queues.queue());
+    let received = here.receive(Interest::of(1)).await.unwrap().wakes;
+    let waiting = tokio::spawn(async move { tasks(&there, 1).await });
+    here.release(&received).await.unwrap();
+    assert_eq!(waiting.await.unwrap(), [task.id], "and others hear of it");
+}
+
+#[tokio::test]
+async fn giving_back_an_old_wake_shows_no_newer_one() {
+    let queues = Queues::new().await;
+    let task = queues.fixture.start("a, b").await;
+    let queue = queues.queue();
+    let old = queue.receive(Interest::of(1)).await.unwrap().wakes;
+    let mut call = wanting(task.id);
+    call.room.total = 1;
+    queues.fixture.advance(call).await;
+    assert_eq!(tasks(&queue, 1).await, [task.id], "the newer one is handed out");
+    queue.release(&old).await.unwrap();
+    assert!(waits(&queue, Interest::of(1)).await);
+}
+
+#[tokio::test]
 async fn a_wake_that_was_written_anew_is_not_hidden() {
     let queues = Queues::new().await;
     let task = queues.fixture.start("a, b").await;

@@ -164,6 +164,17 @@ pub async fn acknowledged_wake_is_not_received_again<H: QueueHarness>(scene: Que
     assert!(received.iter().all(|wake| wake.task == second[0].task), "{received:?}");
 }
 
+/// "Gives wakes back": whatever the queue makes of it, what is told again is received again.
+pub async fn released_wake_is_received_again<H: QueueHarness>(scene: QueueScene<H>) {
+    let wakes = scene.wakes(2).await;
+    scene.tell(&wakes).await;
+    let received = scene.receive_all(&wakes).await;
+    scene.queue.release(&received).await.expect("release");
+    scene.tell(&wakes).await;
+    scene.go_to(at(60));
+    scene.receive_all(&wakes).await;
+}
+
 /// "What is forgotten is forgotten in the generation that was received."
 pub async fn newer_wake_outlives_the_acknowledgement_of_an_older_one<H: QueueHarness>(scene: QueueScene<H>) {
     let task = scene.storage.start("x, y").await;

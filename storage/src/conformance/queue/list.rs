@@ -23,6 +23,7 @@ macro_rules! __queue_conformance_cases {
             enqueuing_nothing_is_no_fault,
             hint_of_an_unknown_task_is_no_fault,
             acknowledged_wake_is_not_received_again,
+            released_wake_is_received_again,
             newer_wake_outlives_the_acknowledgement_of_an_older_one,
             many_receivers_receive_every_wake_between_them,
             many_enqueue_at_once_and_nothing_is_lost,

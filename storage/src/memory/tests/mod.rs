@@ -70,6 +70,7 @@ fn request(definition: &BoundTemplate, identity_hash: String) -> NewTask {
         reason: "tests".into(),
         tags: vec![],
         bypass_steps: vec![],
+        correlation_id: None,
     };
     NewTask { definition: definition.hash().clone(), identity_hash, request, inputs: BTreeMap::new() }
 }

@@ -18,6 +18,7 @@ pub(super) struct TaskRow {
     pub(super) reason: Option<String>,
     pub(super) tags: Option<Jsonb>,
     pub(super) bypass_steps: Option<Jsonb>,
+    pub(super) correlation_id: Option<String>,
     pub(super) complete: bool,
     pub(super) created_at: Moment,
     pub(super) state: Option<String>,
@@ -37,7 +38,7 @@ pub(super) async fn task_rows(
         TaskRow,
         r#"SELECT
             task AS "task!", identity_hash AS "identity_hash!", definition, context, requested_at AS "requested_at!",
-            initiator, source_system, reason, tags, bypass_steps, complete AS "complete!",
+            initiator, source_system, reason, tags, bypass_steps, correlation_id, complete AS "complete!",
             created_at AS "created_at!", state, metadata, since, sort_key, transition, due, generation
         FROM tasker_load_tasks($1)"#,
         tasks,
