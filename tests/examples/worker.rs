@@ -1,8 +1,8 @@
 //! `worker`: processes that serve one database, and what becomes of the orders when one of them is killed.
 
-use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use std::{env, fs};
 
 use tasker::postgres::PostgresStorage;
 use tasker::postgres::cluster::TestDatabase;
@@ -96,9 +96,19 @@ impl Drop for Worker {
 /// In memory, without a worker, with nobody killed.
 fn undisturbed(orders: usize) -> String {
     let all = fs::read_to_string(format!("{ROOT}/examples/data/orders.jsonl")).unwrap();
-    let some: Vec<_> = all.lines().take(orders).collect();
+    let again = |(place, line): (usize, &str)| {
+        let mut order: serde_json::Value = serde_json::from_str(line).unwrap();
+        order["id"] = format!("{}-{place}", order["id"].as_str().unwrap()).into();
+        order.to_string()
+    };
+    let some: Vec<_> = all.lines().cycle().take(orders).enumerate().map(again).collect();
     let path = file(&format!("first_{orders}.jsonl"), &some.join("\n"));
     counts(&run("checkout", &["--orders", &path, "--reliable"]))
+}
+
+/// How many orders there are when a worker is killed: more with `TASKER_ORDERS`.
+fn many() -> usize {
+    env::var("TASKER_ORDERS").ok().map_or(250, |orders| orders.parse().expect("a number of orders"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,16 +129,21 @@ async fn orders_that_one_process_leaves_are_served_by_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_in_the_midst_of_which_a_worker_was_killed_come_out_as_if_nobody_had_been() {
-    let shop = Shop::with(250).await;
+    let shop = Shop::with(many()).await;
     let quick = ["--heartbeat", "0.2", "--lost-after", "1", "--concurrency", "16"];
     let first = shop.worker(&quick);
-    shop.has_settled(40).await;
+    shop.has_settled(shop.orders / 6).await;
     first.kill();
-    assert!(shop.settled().await < 250, "it was killed in the midst of them");
+    let by_the_first = shop.settled().await;
+    assert!(by_the_first < shop.orders, "it was killed in the midst of them");
     let second = shop.worker(&quick);
-    shop.has_settled(250).await;
-    assert_eq!(second.stop().0, Some(0));
-    assert_eq!(shop.counts(), undisturbed(250));
+    shop.has_settled(shop.orders).await;
+    let (code, said) = second.stop();
+    assert_eq!(code, Some(0));
+    let (counts, undisturbed) = (shop.counts(), undisturbed(shop.orders));
+    println!("settled before the kill: {by_the_first} of {}\n\nthe second worker:\n{said}", shop.orders);
+    println!("all orders:\n{counts}\nundisturbed:\n{undisturbed}");
+    assert_eq!(counts, undisturbed);
 }
 
 #[test]
