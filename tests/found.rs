@@ -8,19 +8,36 @@ use std::time::Duration;
 use serde_json::json;
 use tasker::prelude::*;
 use tasker::{
-    Advance, Beat, BoundTemplate, Creation, Detail, Due, EventSink, Intervened, Intervention, MemoryEventLog,
-    MemoryQueue, MemoryStorage, NewTask, Parts, Progress, Rescue, Rescued, Settings, Storage, StorageError,
-    Swept, TaskId, TaskRecord, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Clock, Creation, Detail, Due, EventSink, Intervened, Intervention,
+    MemoryEventLog, MemoryQueue, MemoryStorage, NewTask, Parts, Progress, Rescue, Rescued, Settings, Storage,
+    StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
 };
+use tokio::sync::oneshot;
 
-/// Loses the replies of those waves that it is told to.
+/// Loses the replies that it is told to.
 struct Lossy<L> {
     inner: MemoryStorage,
     loses: Mutex<L>,
 }
 
+/// A call whose reply may be lost.
+enum Asked<'a> {
+    Advance(&'a Advance),
+    Beat,
+}
+
+impl<L: FnMut(Asked<'_>) -> bool> Lossy<L> {
+    fn loses(&self, asked: Asked<'_>) -> bool {
+        self.loses.lock().unwrap()(asked)
+    }
+}
+
+fn lost() -> StorageError {
+    StorageError::Unavailable("the reply was lost".into())
+}
+
 #[deny(clippy::missing_trait_methods)]
-impl<L: FnMut(&Advance) -> bool + Send + 'static> Storage for Lossy<L> {
+impl<L: FnMut(Asked<'_>) -> bool + Send + 'static> Storage for Lossy<L> {
     async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
         self.inner.learn(definitions, now).await
     }
@@ -28,15 +45,16 @@ impl<L: FnMut(&Advance) -> bool + Send + 'static> Storage for Lossy<L> {
         self.inner.create(tasks, now).await
     }
     async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
-        let is_lost = self.loses.lock().unwrap()(&call);
+        let is_lost = self.loses(Asked::Advance(&call));
         let progress = self.inner.advance(call).await;
-        if is_lost { Err(StorageError::Unavailable("the reply was lost".into())) } else { progress }
+        if is_lost { Err(lost()) } else { progress }
     }
     async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
         self.inner.intervene(act).await
     }
     async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
-        self.inner.beat(beat).await
+        let handed_back = self.inner.beat(beat).await;
+        if self.loses(Asked::Beat) { Err(lost()) } else { handed_back }
     }
     async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
         self.inner.rescue(rescue).await
@@ -62,7 +80,7 @@ impl<L: FnMut(&Advance) -> bool + Send + 'static> Storage for Lossy<L> {
 
 /// An engine on a simulated clock that loses those replies, and what it tells of itself.
 fn losing(
-    loses: impl FnMut(&Advance) -> bool + Send + 'static,
+    loses: impl FnMut(Asked<'_>) -> bool + Send + 'static,
     settings: Settings,
 ) -> (Engine, MemoryEventLog) {
     let (clock, events) = (SimulatedClock::new(Timestamp::EPOCH), MemoryEventLog::new());
@@ -76,9 +94,37 @@ fn losing(
     (Engine::new(parts, settings).unwrap(), events)
 }
 
-fn the_first_with_outcomes() -> impl FnMut(&Advance) -> bool + Send + 'static {
+fn the_first_with_outcomes() -> impl FnMut(Asked<'_>) -> bool + Send + 'static {
     let mut was_lost = false;
-    move |call| !call.outcomes.is_empty() && !std::mem::replace(&mut was_lost, true)
+    move |asked| {
+        let brings = matches!(asked, Asked::Advance(call) if !call.outcomes.is_empty());
+        brings && !std::mem::replace(&mut was_lost, true)
+    }
+}
+
+/// The first reply to a wave, which tells of a claim, and the replies to so many beats.
+fn the_first_claim_and_beats(mut beats: usize) -> impl FnMut(Asked<'_>) -> bool + Send + 'static {
+    let mut waves = 1;
+    move |asked| {
+        let left = match asked {
+            Asked::Advance(_) => &mut waves,
+            Asked::Beat => &mut beats,
+        };
+        let is_lost = *left > 0;
+        *left = left.saturating_sub(1);
+        is_lost
+    }
+}
+
+/// What comes within an hour of simulated time.
+async fn within_an_hour<T>(engine: &Engine, awaited: impl Future<Output = T>) -> T {
+    let hour = engine.clock().now() + Duration::from_secs(3600);
+    let too_late = engine.clock().sleep_until(hour);
+    tokio::select! {
+        biased;
+        output = awaited => output,
+        _ = too_late => panic!("nobody came back for it"),
+    }
 }
 
 /// A step that takes so long.
@@ -133,5 +179,41 @@ async fn claims_that_are_told_again_keep_to_the_room() {
             "nothing failed: {:#?}",
             report.steps()
         );
+    }
+}
+
+/// A beat hands back a claim whose reply was lost, also when the reply to the beat is lost; what is handed back can run.
+#[tokio::test]
+async fn claim_that_an_unanswered_beat_handed_back_is_run() {
+    // The second beat is the first that may hand back.
+    let (engine, _) = losing(the_first_claim_and_beats(2), Settings::default());
+    let definition = Definition::builder("tests", "one", "1.0.0").step("a", takes(1)).build().unwrap();
+    let task = engine.start_definition(&definition, json!({})).await.unwrap();
+    let report = within_an_hour(&engine, task.finished()).await.unwrap();
+    assert_eq!((report.is_complete(), report.steps()[0].attempts), (true, 1));
+}
+
+/// A worker for whose tasks nobody waits comes back for what its beat handed back, too.
+#[tokio::test]
+async fn claim_that_was_handed_back_is_run_by_a_worker_that_does_not_poll() {
+    for beats in [0, 2] {
+        let (engine, _) = losing(the_first_claim_and_beats(beats), Settings::default());
+        let (done, is_done) = oneshot::channel::<()>();
+        let done = Mutex::new(Some(done));
+        let tells = handler_fn(move |call: Call| {
+            drop(done.lock().unwrap().take());
+            async move { Ok(json!(call.attempt())) }
+        });
+        let definition = Definition::builder("tests", "one", "1.0.0").step("a", tells).build().unwrap();
+        engine.start_definition(&definition, json!({})).await.unwrap();
+        let worker = engine.worker().run_until(std::future::pending());
+        let works = async {
+            tokio::select! {
+                biased;
+                _ = is_done => {}
+                () = worker => {}
+            }
+        };
+        within_an_hour(&engine, works).await;
     }
 }

@@ -42,6 +42,8 @@ impl<T: EngineTypes> RunLoop<T> {
                 self.heard();
                 if !handed_back.is_empty() {
                     tracing::info!(claims = handed_back.len(), "handed back claims whose reply was lost");
+                }
+                if std::mem::take(&mut self.beat_unanswered) || !handed_back.is_empty() {
                     self.look_around();
                 }
             }
@@ -50,6 +52,7 @@ impl<T: EngineTypes> RunLoop<T> {
                     error = &error as &dyn std::error::Error,
                     "the storage did not take a sign of life"
                 );
+                self.beat_unanswered = true;
                 self.beat_until = self.beat_until.max(now + 3 * interval);
             }
         }
@@ -153,7 +156,9 @@ impl<T: EngineTypes> RunLoop<T> {
     /// There may be more to do than was known.
     fn look_around(&mut self) {
         self.wanted.extend(self.waiting.keys());
-        self.ask_at = self.ask_at.map(|_| self.shared.clock.now());
+        if self.serving > 0 {
+            self.ask_soon();
+        }
     }
 
     /// Asks the storage for what other processes, or an earlier life of this one, left to do.

@@ -88,6 +88,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     beat_until: Timestamp,
     /// Outcomes that the storage refused for good, and when each is sent again.
     refused: Vec<(Timestamp, Finished)>,
+    /// A sign of life got no answer, and may have handed back claims all the same.
+    beat_unanswered: bool,
     /// The outcomes of the call that is under way, and of what it was cut into.
     sending: Vec<Token>,
     attempts: u64,
@@ -154,6 +156,7 @@ impl<T: EngineTypes> RunLoop<T> {
             beat_at: None,
             beat_until: Timestamp::EPOCH,
             refused: vec![],
+            beat_unanswered: false,
             sending: vec![],
             attempts: 0,
         }
