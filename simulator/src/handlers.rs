@@ -144,7 +144,8 @@ fn spawned(
     steps
 }
 
-/// An attempt under way. When it is dropped before its end, it was cut off: by a timeout, a stop, or a death.
+/// An attempt under way. When it is dropped before its end, it was cut off: by a timeout, or by a stop. Death is told of
+/// before anything is dropped.
 struct Running {
     world: Arc<World>,
     process: ProcessId,

@@ -91,6 +91,17 @@ impl Ledger {
         true
     }
 
+    /// Cuts off all that is under way in a process, and answers what was, in the order in which it began.
+    pub(crate) fn cut_off(&mut self, process: ProcessId) -> Vec<RunId> {
+        let numbered = (1..).map(RunId).zip(&self.runs);
+        let open = numbered.filter(|(_, run)| run.process == process && run.end.is_none());
+        let open: Vec<_> = open.map(|(id, _)| id).collect();
+        for id in &open {
+            self.end(*id, End::CutOff);
+        }
+        open
+    }
+
     pub(crate) fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
         let place = usize::try_from(id.0).ok()?.checked_sub(1)?;
         self.runs.get_mut(place)

@@ -187,9 +187,9 @@ impl Simulation {
         }
         let elapsed = self.clock.now().since(BEGIN);
         self.world.lock().counts.simulated = elapsed;
-        // Whoever is dropped may be the last to be busy.
-        let _busy = self.clock.busy();
-        self.processes.clear();
+        for slot in 0..self.processes.len() {
+            self.bury(slot);
+        }
     }
 
     fn is_broken(&self, rule: &'static str, found: String) {
@@ -353,8 +353,6 @@ impl Simulation {
             if !is_dying && !process.has_ended() {
                 continue;
             }
-            // Whoever is dropped may be the last to be busy.
-            let _busy = self.clock.busy();
             if !is_dying {
                 self.world.note(format_args!("{} has stopped", process.id));
             }
@@ -363,11 +361,24 @@ impl Simulation {
                 state.counts.crashes += u64::from(is_dying);
                 Duration::from_millis(state.random.u64(0..20_000))
             };
-            self.processes[slot] = None;
+            self.bury(slot);
             let pause = if self.phase == Phase::Storm { pause } else { Duration::ZERO };
             self.note(self.clock.now() + pause, Item::Start(slot));
         }
         self.set_the_alarm();
+    }
+
+    /// Takes a process from its place, and drops all that ran there. What was cut off is told of before: a runtime drops
+    /// its tasks in an order that depends on how many any runtime ever had.
+    fn bury(&mut self, slot: usize) {
+        let Some(process) = self.processes[slot].take() else { return };
+        // Whoever is dropped may be the last to be busy.
+        let _busy = self.clock.busy();
+        let cut_off = self.world.lock().checker.dies(process.id);
+        for run in cut_off {
+            self.world.note(format_args!("{}: run {run} is cut off", process.id));
+        }
+        drop(process);
     }
 
     fn create(&mut self, place: usize) {

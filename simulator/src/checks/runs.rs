@@ -60,6 +60,11 @@ impl Checker {
         self.ledger.end(id, End::CutOff)
     }
 
+    /// A process dies, and all that runs there with it.
+    pub(crate) fn dies(&mut self, process: ProcessId) -> Vec<RunId> {
+        self.ledger.cut_off(process)
+    }
+
     /// How many handlers run.
     pub(crate) fn active(&self) -> usize {
         self.ledger.active()
