@@ -35,6 +35,7 @@ mod plan;
 mod process;
 mod simulation;
 mod trace;
+mod turns;
 mod world;
 
 use std::ops::AddAssign;

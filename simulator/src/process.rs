@@ -1,15 +1,13 @@
 //! A process: an engine with a runtime of its own, whose tasks are run one at a time, and which can die at any of them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tasker_engine::{
     Clock as _, Definition, Engine, Handled, Handlers, Interest, MemoryQueue, Parts, Queue as _, Settings,
     TaskId, Timestamp, WorkerId,
 };
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::client::{Client, Hints, Listener, Simulated};
@@ -17,6 +15,7 @@ use crate::clock::Ahead;
 use crate::handlers::{definition, entry};
 use crate::network::ProcessId;
 use crate::plan::{Kind, Plan, Slot};
+use crate::turns::{Restless, Turns};
 use crate::world::World;
 
 /// A process that lives.
@@ -25,12 +24,9 @@ pub(crate) struct Process {
     pub(crate) engine: Engine<Simulated>,
     /// Where hints come to it.
     pub(crate) hints: MemoryQueue,
-    runtime: Runtime,
-    rest: Arc<Rest>,
+    turns: Turns,
     /// It stands still until then.
     frozen_until: Timestamp,
-    /// Whether it may have more to do than what came from outside since.
-    is_midway: bool,
     stop: Option<oneshot::Sender<()>>,
     /// Whether it knows its workflows.
     is_up: Arc<AtomicBool>,
@@ -85,23 +81,13 @@ impl Process {
     }
 
     fn new(id: ProcessId, engine: Engine<Simulated>, hints: Hints) -> Self {
-        let rest = Arc::new(Rest::default());
-        let parked = Arc::clone(&rest);
-        let runtime = Builder::new_current_thread()
-            // After each task the simulation goes on, and may turn to another process.
-            .event_interval(1)
-            .on_thread_park(move || parked.is_reached())
-            .build()
-            .expect("a runtime without drivers starts");
         let (is_up, has_ended) = Default::default();
         Self {
             id,
             engine,
             hints: hints.arrived,
-            runtime,
-            rest,
+            turns: Turns::new(),
             frozen_until: Timestamp::EPOCH,
-            is_midway: false,
             stop: None,
             is_up,
             has_ended,
@@ -110,12 +96,12 @@ impl Process {
 
     /// Runs something there.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.runtime.spawn(work));
+        self.turns.spawn(work);
     }
 
     /// Whether it has something to do, and does it.
     pub(crate) fn is_ready(&self, now: Timestamp) -> bool {
-        self.frozen_until <= now && (self.is_midway || self.runtime.metrics().global_queue_depth() > 0)
+        self.frozen_until <= now && self.turns.is_due()
     }
 
     /// Lets it stand still.
@@ -125,21 +111,12 @@ impl Process {
 
     /// Polls one task.
     pub(crate) fn step(&mut self) {
-        let mut polled = false;
-        self.runtime.block_on(std::future::poll_fn(|context| {
-            if std::mem::replace(&mut polled, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        }));
-        self.is_midway = true;
+        self.turns.step();
     }
 
     /// Polls tasks until there is nothing to do.
-    pub(crate) fn run_to_rest(&mut self) {
-        self.runtime.block_on(std::future::poll_fn(|context| self.rest.poll(context.waker())));
-        self.is_midway = false;
+    pub(crate) fn run_to_rest(&mut self) -> Result<(), Restless> {
+        self.turns.run_to_rest()
     }
 
     /// Tells it to stop; answers whether it was not told before.
@@ -160,32 +137,6 @@ impl Process {
     /// Whether it has stopped.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
-    }
-}
-
-/// How it is found out that a runtime has nothing to do: it is about to park, and wakes whoever wants to know instead.
-#[derive(Default)]
-struct Rest {
-    reached: AtomicBool,
-    /// Who wants to know; there is one thread, so nobody waits for the lock.
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Rest {
-    fn is_reached(&self) {
-        let waker = self.waker.lock().expect("nothing panics while it holds the waker").take();
-        if let Some(waker) = waker {
-            self.reached.store(true, Ordering::Relaxed);
-            waker.wake();
-        }
-    }
-
-    fn poll(&self, waker: &Waker) -> Poll<()> {
-        if self.reached.swap(false, Ordering::Relaxed) {
-            return Poll::Ready(());
-        }
-        *self.waker.lock().expect("nothing panics while it holds the waker") = Some(waker.clone());
-        Poll::Pending
     }
 }
 

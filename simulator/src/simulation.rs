@@ -23,6 +23,7 @@ use crate::network::{Network, OFFICE, ProcessId};
 use crate::plan::{Faults, Habits, Plan, chance};
 use crate::process::{Process, worker_of};
 use crate::trace::{BEGIN, Trace};
+use crate::turns::Restless;
 use crate::world::{State, World};
 use crate::{Counts, Run, operator, panics};
 
@@ -227,10 +228,12 @@ impl Simulation {
         }
         let choice = random.usize(..choices);
         if choice < ready.len() {
-            if random.u32(..4) == 0 {
-                ready[choice].run_to_rest();
-            } else {
-                ready[choice].step();
+            let process = &mut *ready[choice];
+            if random.u32(..4) > 0 {
+                process.step();
+            } else if let Err(Restless { polls }) = process.run_to_rest() {
+                let found = format!("{} polled its tasks {polls} times, and goes on", process.id);
+                self.is_broken("a process has nothing to do some time", found);
             }
             return;
         }
