@@ -1,19 +1,23 @@
 //! The build: a definition made of a lock file, its run, and what the audit trail says of the run.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tasker::prelude::*;
-use tasker::{BuildErrors, DynHandler, Entry, GraphLimits, Settings, SystemClock};
+use tasker::{BuildErrors, DynHandler, Entry, GraphLimits, Request, Settings};
 
 use crate::common::audit::{Ran, ran};
-use crate::common::{Failure, Graph, Progress, completed};
+use crate::common::{Backend, Failure, Graph, Progress, completed};
 use crate::lock::Lock;
 
 /// A step for each package. None of them is known when this is compiled, so all have one handler.
-pub(crate) fn definition(lock: &Lock) -> Result<Definition, BuildErrors> {
-    let handler: Arc<dyn DynHandler> = Arc::new(handler_fn(build));
+pub(crate) fn definition(lock: &Lock, journal: Option<Journal>) -> Result<Definition, BuildErrors> {
+    let journal = Arc::new(journal);
+    let handler: Arc<dyn DynHandler> = Arc::new(handler_fn(move |call| build(call, Arc::clone(&journal))));
     let build = Entry::of_value("build", handler);
     // The file is as large as it is; whoever names it wants it whole.
     let limits = GraphLimits { steps: usize::MAX, edges: usize::MAX };
@@ -26,7 +30,10 @@ pub(crate) fn definition(lock: &Lock) -> Result<Definition, BuildErrors> {
 }
 
 /// Compiles nothing, but takes a moment. Yields the level of the package: one above the highest that it depends on.
-async fn build(call: Call) -> StepResult<Value> {
+async fn build(call: Call, journal: Arc<Option<Journal>>) -> StepResult<Value> {
+    if let Some(journal) = &*journal {
+        journal.note(call.name())?;
+    }
     call.sleep(Duration::from_millis(5)).await;
     let mut level = 1;
     for dependency in call.parents() {
@@ -38,12 +45,38 @@ async fn build(call: Call) -> StepResult<Value> {
     Ok(json!(level))
 }
 
-/// Builds everything.
-pub(crate) async fn run(definition: &Definition) -> Result<Report, Failure> {
+/// A file that says which packages were begun, by whatever process.
+pub(crate) struct Journal(File);
+
+impl Journal {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        Ok(Self(file.map_err(|error| Failure::in_file(&path.display().to_string(), &[error]))?))
+    }
+
+    /// In one piece, whoever else writes to the file.
+    fn note(&self, package: &str) -> std::io::Result<()> {
+        (&self.0).write_all(format!("{package}\n").as_bytes())
+    }
+}
+
+/// Builds everything, or what is left of it: the same graph is the same build, whichever process began it.
+pub(crate) async fn run(
+    definition: &Definition,
+    backend: &Backend,
+    lost_after: Duration,
+) -> Result<Report, Failure> {
     let progress = Progress::of(definition.template().step_templates.len(), "building");
-    let engine = Engine::in_memory_with(SystemClock::default(), progress.clone(), Settings::default());
-    let engine = engine.map_err(EngineError::from)?;
-    let report = engine.start_definition(definition, json!({})).await?.finished().await?;
+    let settings =
+        Settings { heartbeat_interval: lost_after / 6, worker_lost_after: lost_after, ..Settings::default() };
+    let engine = backend.engine(progress.clone(), settings)?;
+    let identity = format!("build {}", definition.bound().hash());
+    let request = Request { identity: Some(identity), ..Request::new(json!({})) };
+    let task = match engine.request(definition, request).await {
+        Err(EngineError::Duplicate { task }) => engine.task(task),
+        started => started?,
+    };
+    let report = task.finished().await?;
     progress.done();
     completed(report)
 }

@@ -6,6 +6,12 @@
 //! ```text
 //! cargo run --example build_order
 //! ```
+//!
+//! On a database a build outlives its process: the same lock file built again goes on where it was cut off.
+//!
+//! ```text
+//! cargo run --example build_order --features postgres -- --database postgres://user@host/database
+//! ```
 
 mod build;
 #[path = "../common/mod.rs"]
@@ -17,22 +23,35 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use build::Built;
+use build::{Built, Journal};
 use clap::Parser;
 use comfy_table::Cell;
-use common::{Column, Failure, ended, lines, print, table, verdict};
+use common::{Backend, Column, Failure, Kept, ended, lines, print, table, verdict};
 use lock::Lock;
 
 /// Builds the packages of a lock file, for show: dependencies first, and as many at a time as can be.
 ///
 /// Dependencies that members of a workspace have for their tests alone may close a cycle. A lock file does not tell them
 /// from the others: edges of members that do are left out, and counted.
+///
+/// In a database one lock file is one build: what another process began is gone on with, and not built twice.
 #[derive(Parser)]
 #[command(name = "build_order", after_help = AFTER_HELP)]
 struct Arguments {
     /// The lock file; that of this repository when none is named
     #[arg(value_name = "Cargo.lock", default_value = THIS_REPOSITORY, hide_default_value = true)]
     lock: PathBuf,
+
+    #[command(flatten)]
+    kept: Kept,
+
+    /// Take over what a process was building that has not been heard of for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    lost_after: u64,
+
+    /// Add a line to this file for each package whose build begins
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 
     /// Print the graph as a Mermaid flow chart instead of the results
     #[arg(long)]
@@ -52,9 +71,12 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = arguments.lock.display().to_string();
     let text = fs::read_to_string(&arguments.lock).map_err(|error| Failure::in_file(&file, &[error]))?;
     let lock = Lock::parse(&text).map_err(|mistakes| Failure::in_file(&file, &mistakes))?;
-    let definition = build::definition(&lock).map_err(|errors| Failure::in_file(&file, &errors.errors))?;
+    let journal = arguments.journal.as_deref().map(Journal::open).transpose()?;
+    let definition =
+        build::definition(&lock, journal).map_err(|errors| Failure::in_file(&file, &errors.errors))?;
 
-    let report = build::run(&definition).await?;
+    let backend = Backend::open(arguments.kept.database.as_ref()).await?;
+    let report = build::run(&definition, &backend, Duration::from_secs(arguments.lost_after)).await?;
     let built = Built::of(&lock, &report)?;
     if arguments.diagram {
         print(&report.to_mermaid())?;

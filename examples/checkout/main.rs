@@ -14,7 +14,6 @@
 mod chance;
 #[path = "../common/mod.rs"]
 mod common;
-mod database;
 mod errors;
 mod orders;
 mod results;
@@ -31,8 +30,7 @@ use std::time::Duration;
 
 use chance::Chance;
 use clap::Parser;
-use common::{Failure, ended, print};
-use database::Database;
+use common::{Backend, Failure, Kept, ended, print};
 use orders::{Malformed, Order};
 use results::Results;
 use tasker::prelude::*;
@@ -61,9 +59,8 @@ struct Arguments {
     #[arg(long)]
     reliable: bool,
 
-    /// Keep the tasks in this PostgreSQL database, or in a temporary one; in memory otherwise
-    #[arg(long, value_name = "URL|temporary")]
-    database: Option<Database>,
+    #[command(flatten)]
+    kept: Kept,
 
     /// Create the orders in the database, and leave it to workers to serve them
     #[arg(long, requires = "database", conflicts_with_all = ["order", "diagram"])]
@@ -89,29 +86,30 @@ that is no order is reported, and the others are run.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    ended(run(Arguments::parse()).await.err().as_slice())
+    ended(run(&Arguments::parse()).await.err().as_slice())
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.diagram && arguments.order.is_none() {
         return print(&Checkout::definition().map_err(EngineError::from)?.to_mermaid());
     }
     let file = arguments.orders.display().to_string();
-    let (mut orders, malformed) = read(&arguments)?;
+    let (mut orders, malformed) = read(arguments)?;
     if let Some(id) = &arguments.order {
         orders.retain(|order| order.id == *id);
         if orders.is_empty() {
             return Err(Failure::in_file(&file, &[format!("there is no order `{id}`")]));
         }
     }
+    let backend = Backend::open(arguments.kept.database.as_ref()).await?;
     if arguments.enqueue_only {
         let orders = orders::repeated(orders, arguments.count);
-        return print(&run::enqueue(&orders, arguments.database).await?);
+        return print(&run::enqueue(&orders, &backend).await?);
     }
     let chance = Chance::new(arguments.seed).kind(arguments.reliable);
     let (served, took) = match arguments.results {
-        true => (run::served(arguments.database).await?, Duration::ZERO),
-        false => run::serve(&orders, chance, arguments.database).await?,
+        true => (run::served(&backend).await?, Duration::ZERO),
+        false => run::serve(&orders, chance, &backend).await?,
     };
     match &served[..] {
         [order] if arguments.diagram => print(&order.report.to_mermaid()),

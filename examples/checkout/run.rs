@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use tasker::prelude::*;
-use tasker::{Request, TaskId};
+use tasker::{NoEvents, Request, Settings, TaskId};
 use tokio::task::JoinSet;
 
 use crate::chance::Chance;
-use crate::common::{Failure, Progress, lines};
-use crate::database::{Backend, Database};
+use crate::common::{Backend, Failure, Progress, lines};
 use crate::orders::Order;
 use crate::shop::{Catalogue, Courier, Gateway, Stock};
 use crate::workflow::Checkout;
@@ -26,11 +25,10 @@ pub(crate) struct Served {
 pub(crate) async fn serve(
     orders: &[Order],
     chance: Chance,
-    database: Option<Database>,
+    backend: &Backend,
 ) -> Result<(Vec<Served>, Duration), Failure> {
     let progress = Progress::of_tasks(orders.len(), "serving orders");
-    let backend = Backend::open(database, progress.clone()).await?;
-    let engine = in_this_shop(backend.engine(), chance);
+    let engine = in_this_shop(backend.engine(progress.clone(), Settings::default())?, chance);
 
     let begun = Instant::now();
     let mut running = JoinSet::new();
@@ -60,9 +58,8 @@ fn in_this_shop(engine: Engine, chance: Chance) -> Engine {
 }
 
 /// Creates orders, and drives none of them: that is left to workers. Says how many there are.
-pub(crate) async fn enqueue(orders: &[Order], database: Option<Database>) -> Result<String, Failure> {
-    let backend = Backend::open(database, Progress::of_tasks(orders.len(), "creating orders")).await?;
-    let engine = in_this_shop(backend.engine(), Chance::new(0));
+pub(crate) async fn enqueue(orders: &[Order], backend: &Backend) -> Result<String, Failure> {
+    let engine = in_this_shop(backend.engine(NoEvents, Settings::default())?, Chance::new(0));
     let begun = Instant::now();
     for batch in orders.chunks(BATCH) {
         start(&engine, batch).await?;
@@ -75,9 +72,8 @@ pub(crate) async fn enqueue(orders: &[Order], database: Option<Database>) -> Res
 const GAP: usize = 1_000;
 
 /// What became of the orders in a database that holds nothing else.
-pub(crate) async fn served(database: Option<Database>) -> Result<Vec<Served>, Failure> {
-    let backend = Backend::open(database, Progress::of_tasks(0, "reading orders")).await?;
-    let engine = backend.engine();
+pub(crate) async fn served(backend: &Backend) -> Result<Vec<Served>, Failure> {
+    let engine = backend.engine(NoEvents, Settings::default())?;
     let (mut served, mut unused) = (vec![], 0);
     for number in 1.. {
         match engine.task(TaskId(number)).of::<Checkout>().report().await {

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use comfy_table::Cell;
-use common::{Column, ended, lines, print, table, verdict};
+use common::{Backend, Column, Failure, Kept, ended, lines, print, table, verdict};
 use replay::Replay;
 
 /// Replays executions of scientific workflows (WfFormat 1.5) on a simulated clock.
@@ -43,6 +43,9 @@ struct Arguments {
     #[arg(long, value_name = "STEPS", default_value_t = NonZeroUsize::MAX, hide_default_value = true)]
     concurrency: NonZeroUsize,
 
+    #[command(flatten)]
+    kept: Kept,
+
     /// Print the graph as a Mermaid flow chart instead of the results
     #[arg(long)]
     diagram: bool,
@@ -58,9 +61,17 @@ async fn main() -> ExitCode {
         let why = "--audit is of one FILE, and there are several\n";
         clap::Error::raw(ErrorKind::ArgumentConflict, why).exit();
     }
+    match Backend::open(arguments.kept.database.as_ref()).await {
+        Ok(backend) => ended(&run(&arguments, &backend).await),
+        Err(failure) => ended(&[failure]),
+    }
+}
+
+/// Replays the files one after another, whatever is wrong with some of them.
+async fn run(arguments: &Arguments, backend: &Backend) -> Vec<Failure> {
     let (mut replays, mut failures) = (vec![], vec![]);
     for file in &arguments.files {
-        match replay::replay(file, arguments.concurrency).await {
+        match replay::replay(file, backend, arguments.concurrency).await {
             Ok(replay) => replays.push(replay),
             Err(failure) => failures.push(failure),
         }
@@ -71,7 +82,7 @@ async fn main() -> ExitCode {
     let shown = if arguments.diagram { diagrams(&replays) } else { results(&replays) };
     failures.extend(print(&shown).err());
     failures.extend(replays.iter().filter_map(Replay::wrong));
-    ended(&failures)
+    failures
 }
 
 fn diagrams(replays: &[Replay]) -> String {

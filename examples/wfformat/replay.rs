@@ -5,6 +5,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use tasker::prelude::*;
 use tasker::{BuildError, BuildErrors, DynHandler, Entry, GraphLimits, Settings, Timestamp};
 
 use crate::common::audit::ran;
-use crate::common::{Failure, Graph, Progress, completed};
+use crate::common::{Backend, Failure, Graph, Progress, completed};
 use crate::instance::Instance;
 use crate::micros::Micros;
 
@@ -32,7 +33,11 @@ pub(crate) struct Replay {
 }
 
 /// Runs what stands in a file, and computes what must come out of it.
-pub(crate) async fn replay(path: &Path, concurrency: NonZeroUsize) -> Result<Replay, Failure> {
+pub(crate) async fn replay(
+    path: &Path,
+    backend: &Backend,
+    concurrency: NonZeroUsize,
+) -> Result<Replay, Failure> {
     let file = path.display().to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text = fs::read_to_string(path).map_err(|error| Failure::in_file(&file, &[error]))?;
@@ -42,7 +47,7 @@ pub(crate) async fn replay(path: &Path, concurrency: NonZeroUsize) -> Result<Rep
     let (levels, longest_path) =
         expected(&instance).map_err(|mistake| Failure::in_file(&file, &[mistake]))?;
 
-    let report = completed(run(&definition, &name, concurrency).await?)?;
+    let report = completed(run(&definition, &name, backend, concurrency).await?)?;
     Ok(Replay { file, name, levels, longest_path, makespan: report.makespan().into(), report })
 }
 
@@ -74,12 +79,25 @@ async fn sleep(call: Call) -> StepResult<Value> {
     Ok(Value::Null)
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// On a clock that jumps to the next sleeper. Without a limit there is room for every step that is ready.
-async fn run(definition: &Definition, name: &str, concurrency: NonZeroUsize) -> Result<Report, EngineError> {
+async fn run(
+    definition: &Definition,
+    name: &str,
+    backend: &Backend,
+    concurrency: NonZeroUsize,
+) -> Result<Report, EngineError> {
     let progress = Progress::of(definition.template().step_templates.len(), name);
     let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let settings = Settings { concurrency: concurrency.get(), ..Settings::default() };
-    let engine = Engine::in_memory_with(clock, progress.clone(), settings)?;
+    let settings = Settings {
+        concurrency: concurrency.get(),
+        // Nobody else lives in the time of this clock, and every sign of life would be a call to the database.
+        heartbeat_interval: HOUR,
+        worker_lost_after: 24 * HOUR,
+        ..Settings::default()
+    };
+    let engine = backend.engine_on(clock, progress.clone(), settings)?;
     let report = engine.start_definition(definition, serde_json::json!({})).await?.finished().await;
     progress.done();
     report

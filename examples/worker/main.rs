@@ -30,12 +30,11 @@ use std::time::Duration;
 
 use chance::Chance;
 use clap::Parser;
-use common::{Failure, ended, print};
+use common::{Backend, Database, Failure, ended, print};
 use shop::{Catalogue, Courier, Gateway, Stock};
 use status::Status;
-use tasker::postgres::PostgresStorage;
+use tasker::Settings;
 use tasker::prelude::*;
-use tasker::{Settings, StorageError, SystemClock};
 use tracing_subscriber::filter::LevelFilter;
 use workflow::Checkout;
 
@@ -45,9 +44,9 @@ use workflow::Checkout;
 #[derive(Parser)]
 #[command(name = "worker", after_help = AFTER_HELP)]
 struct Arguments {
-    /// The PostgreSQL database; its schema is brought up to date
-    #[arg(long, value_name = "URL")]
-    database: String,
+    /// The PostgreSQL database, whose schema is brought up to date; or a temporary one, which it tells where it is
+    #[arg(long, value_name = "URL|temporary")]
+    database: Database,
 
     /// What people call this worker
     #[arg(long, value_name = "NAME", default_value = "")]
@@ -92,19 +91,15 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let told_to_stop = stop::told()?;
     let settings = settings(arguments)?;
     let status = Status::new(&arguments.label);
-    let storage = connected(&arguments.database).await.map_err(EngineError::from)?;
-    let engine = Engine::on_postgres(storage, SystemClock::default(), status.clone(), settings);
-    let engine = in_this_shop(engine.map_err(EngineError::from)?, arguments);
+    let backend = Backend::open(Some(&arguments.database)).await?;
+    if let Some(url) = backend.temporary_url() {
+        print(&format!("database: {url}\n"))?;
+    }
+    let engine = in_this_shop(backend.engine(status.clone(), settings)?, arguments);
     engine.learn(&Checkout::definition().map_err(EngineError::from)?).await?;
 
     engine.worker().grace(arguments.grace.0).run_until(told_to_stop).await;
     print(&status.done())
-}
-
-async fn connected(url: &str) -> Result<PostgresStorage, StorageError> {
-    let storage = PostgresStorage::connect(url).await?;
-    storage.migrate().await?;
-    Ok(storage)
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings, Failure> {

@@ -179,15 +179,6 @@ fn help_says_what_it_is_for_and_what_the_exit_codes_mean() {
     }
 }
 
-/// The program may have been built with the feature, though this test was not.
-#[test]
-fn a_database_that_cannot_be_meant_is_refused() {
-    let run = run("checkout", &["--database", "nowhere"]);
-    run.is_refused_with("invalid value 'nowhere' for '--database <URL|temporary>': ");
-    let says = ["build it with `--features postgres`", "neither `temporary` nor a URL"];
-    assert!(says.iter().any(|says| run.stderr.contains(says)), "{run:?}");
-}
-
 #[cfg(feature = "postgres")]
 #[test]
 fn a_database_gives_the_same_counts() {

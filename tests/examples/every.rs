@@ -9,12 +9,27 @@ use crate::wfformat::bread;
 #[test]
 fn help_says_what_it_is_for_and_what_the_exit_codes_mean() {
     for (name, words) in [
-        ("build_order", ["Usage: build_order [OPTIONS] [Cargo.lock]", "--diagram", "Exit code: 0"]),
+        (
+            "build_order",
+            ["Usage: build_order [OPTIONS] [Cargo.lock]", "--database <URL|temporary>", "Exit code: 0"],
+        ),
         ("wfformat", ["Usage: wfformat [OPTIONS] <FILE>...", "--audit <FILE>", "Exit code: 0"]),
     ] {
         let run = run(name, &["--help"]);
         assert_eq!((run.code, &*run.stderr), (0, ""));
         words.iter().for_each(|word| assert!(run.stdout.contains(word), "{word} in {run:?}"));
+    }
+}
+
+/// The program may have been built with the feature, though this test was not.
+#[test]
+fn a_database_that_cannot_be_meant_is_refused() {
+    for (name, input) in [("build_order", None), ("checkout", None), ("wfformat", Some(bread()))] {
+        let arguments: Vec<_> = ["--database", "nowhere"].into_iter().chain(input.as_deref()).collect();
+        let run = run(name, &arguments);
+        run.is_refused_with("invalid value 'nowhere' for '--database <URL|temporary>': ");
+        let says = ["build it with `--features postgres`", "neither `temporary` nor a URL"];
+        assert!(says.iter().any(|says| run.stderr.contains(says)), "{run:?}");
     }
 }
 

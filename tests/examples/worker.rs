@@ -1,5 +1,6 @@
 //! `worker`: processes that serve one database, and what becomes of the orders when one of them is killed.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
@@ -71,9 +72,14 @@ fn counts(run: &Run) -> String {
 struct Worker(Child);
 
 impl Worker {
-    /// SIGTERM. Answers its exit code and what it printed.
-    fn stop(mut self) -> (Option<i32>, String) {
+    /// SIGTERM.
+    fn tell_to_stop(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Answers its exit code and what it printed.
+    fn stop(mut self) -> (Option<i32>, String) {
+        self.tell_to_stop();
         let status = self.0.wait().unwrap();
         (status.code(), std::io::read_to_string(self.0.stdout.take().unwrap()).unwrap())
     }
@@ -146,9 +152,31 @@ async fn orders_in_the_midst_of_which_a_worker_was_killed_come_out_as_if_nobody_
     assert_eq!(counts, undisturbed);
 }
 
+/// Ends with the worker, and so does the database.
+#[test]
+fn a_temporary_database_is_there_for_others_while_the_worker_serves_it() {
+    let mut command = Command::new(program("worker"));
+    command.args(["--database", "temporary", "--label", "alone", "--reliable"]);
+    let mut worker = Worker(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(worker.0.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let url = line.strip_prefix("database: ").expect("it tells where it is first").trim_end();
+    let enqueued = run("checkout", &["--database", url, "--enqueue-only", "--count", "20"]);
+    assert_eq!((enqueued.code, enqueued.number("enqueued")), (0, 20), "{enqueued:?}");
+    // It refuses to tell as long as an order is under way.
+    while run("checkout", &["--database", url, "--results"]).code != 0 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    worker.tell_to_stop();
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    let gone = run("checkout", &["--database", url, "--results"]);
+    assert_eq!((gone.code, &*gone.stdout), (1, ""), "{gone:?}");
+}
+
 #[test]
 fn settings_and_databases_that_cannot_be_used_are_refused() {
-    run("worker", &[]).is_refused_with("--database <URL>");
+    run("worker", &[]).is_refused_with("--database <URL|temporary>");
     run("worker", &["--database", "postgres:///x", "--grace", "-1"]).is_refused_with("--grace <S>");
     let gone = run("worker", &["--database", "postgres://nobody@127.0.0.1:1/shop"]);
     assert_eq!((gone.code, &*gone.stdout), (1, ""), "{gone:?}");
