@@ -1,5 +1,8 @@
 //! Whole workflows on PostgreSQL: what runs in memory runs here, and nothing is lost when an engine goes.
 
+#[path = "postgres/killed.rs"]
+mod killed;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
