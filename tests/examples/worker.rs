@@ -134,6 +134,7 @@ async fn orders_that_one_process_leaves_are_served_by_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "shown when the test is asked for what it captured")]
 async fn orders_in_the_midst_of_which_a_worker_was_killed_come_out_as_if_nobody_had_been() {
     let shop = Shop::with(many()).await;
     let quick = ["--heartbeat", "0.2", "--lost-after", "1", "--concurrency", "16"];

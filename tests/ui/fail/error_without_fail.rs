@@ -8,3 +8,9 @@ async fn parse() -> Result<u32, std::num::ParseIntError> {
 }
 
 fn main() {}
+
+/// Another of this name: so the compiler writes out the path of ours, with whatever features it builds.
+mod elsewhere {
+    #[expect(dead_code)]
+    pub(crate) trait Fail {}
+}
