@@ -78,10 +78,11 @@ impl<T: EngineTypes> RunLoop<T> {
             if !self.is_wanted(wake.task) {
                 continue;
             }
-            if wake.due <= now {
-                self.wanted.insert(wake.task);
-            } else {
+            if wake.due > now {
                 self.timers.insert((wake.due, wake.task));
+            } else if !self.rooms.is_waiting(wake.task) {
+                // Who waits for a handler's room is looked at when there is some, and not as often as others are told.
+                self.wanted.insert(wake.task);
             }
             let received = self.received.entry(wake.task).or_insert(wake);
             if received.generation < wake.generation {
