@@ -16,7 +16,7 @@ on_every_backend! {
 
 // EXEC-10
 async fn correlation_id_is_given_to_every_run_in_every_process(world: World) {
-    let seen: Arc<Mutex<Vec<(String, Option<String>)>>> = Arc::default();
+    let seen = Arc::new(Mutex::new(vec![]));
     let step = |seconds: u64| {
         let seen = Arc::clone(&seen);
         handler_fn(move |call: Call| {
