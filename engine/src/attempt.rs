@@ -29,6 +29,8 @@ pub(crate) struct Attempt {
     pub(crate) clock: Arc<CallClock>,
     pub(crate) seed: u64,
     pub(crate) max_backoff: Duration,
+    /// Of steps that do not say so themselves.
+    pub(crate) step_timeout: Option<Duration>,
 }
 
 impl Attempt {
@@ -36,7 +38,7 @@ impl Attempt {
     pub(crate) async fn run(self, call: Call) -> Finished {
         let begun = self.clock.now();
         let name = call.name().clone();
-        let result = match self.bound.timeout {
+        let result = match self.bound.timeout.or(self.step_timeout) {
             None => guarded(&self.bound, call).await,
             Some(timeout) => self.within(timeout, guarded(&self.bound, call)).await,
         };

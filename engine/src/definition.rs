@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use crate::handler::{BoundInput, fits};
 use crate::hooks::NoHooks;
+use crate::schema::ContextSchema;
 use crate::template::full_name;
 use crate::{
-    Arity, BoundTemplate, BuildError, BuildErrors, DynHandler, Entry, Fits, GraphLimits, HandlerName,
-    Handlers, Hooks, InputKey, InputNeed, IntoHandler, Misfit, RetryPolicy, StepName, StepTemplate, Template,
-    TypeKey, Version,
+    Arity, BoundTemplate, BuildError, BuildErrors, CustomEvent, DynHandler, Entry, Fits, GraphLimits,
+    HandlerName, Handlers, Hooks, InputKey, InputNeed, IntoHandler, Misfit, RetryPolicy, SchemaMode,
+    StepName, StepTemplate, Template, TypeKey, Version, variables,
 };
 
 /// A workflow that can run: the one value in which every way of writing one ends.
@@ -30,6 +31,7 @@ struct Inner {
     steps: Vec<Arc<BoundStep>>,
     spawns: HashMap<HandlerName, Entry>,
     context: Vec<(Option<StepName>, Fits)>,
+    schema: Option<ContextSchema>,
     hooks: Arc<dyn Hooks>,
 }
 
@@ -54,9 +56,20 @@ impl Definition {
     /// # Errors
     /// All mistakes at once.
     pub fn from_template(template: Template, handlers: &Handlers) -> Result<Self, BuildErrors> {
-        let found = template.step_templates.iter();
-        let found = found.map(|step| handlers.find(&step.name, &step.handler_class).cloned()).collect();
-        bind(template, found, None, Arc::new(NoHooks), GraphLimits::default(), vec![])
+        let mut errors = vec![];
+        let find = |step: &StepTemplate| handlers.find(&step.name, &step.handler_class).cloned();
+        let found = template.step_templates.iter().map(find);
+        let found = found.map(|entry| entry.map_err(|error| errors.push(error)).ok()).collect();
+        Self::bound_to(template, found, errors)
+    }
+
+    /// A template with the handlers that were found for it; `errors` tells why others were not.
+    pub(crate) fn bound_to(
+        template: Template,
+        found: Vec<Option<Entry>>,
+        errors: Vec<BuildError>,
+    ) -> Result<Self, BuildErrors> {
+        bind(template, found, None, Arc::new(NoHooks), GraphLimits::default(), errors)
     }
 
     /// Plain data: what is stored, compared and sent. Every edge stands in it.
@@ -106,6 +119,11 @@ impl Definition {
         };
         let steps = self.inner.steps.iter().zip(self.inner.bound.steps());
         steps.filter(|(bound, _)| takes(bound)).map(|(_, step)| step.name.clone()).collect()
+    }
+
+    /// What the template says of a context.
+    pub(crate) fn schema(&self) -> Option<&ContextSchema> {
+        self.inner.schema.as_ref()
     }
 
     /// Whether every step can read what it takes of a context.
@@ -160,6 +178,29 @@ impl DefinitionBuilder {
         self
     }
 
+    /// What a context must look like, as JSON Schema 2020-12, besides what its type says. Its defaults are stored with
+    /// the context. Needs the feature `schema` to start tasks.
+    #[must_use]
+    pub fn schema(mut self, schema: Value) -> Self {
+        self.template.schema = schema;
+        self
+    }
+
+    /// How the schema is read.
+    #[must_use]
+    pub const fn schema_mode(mut self, mode: SchemaMode) -> Self {
+        self.template.schema_mode = mode;
+        self
+    }
+
+    /// Declares an event that steps publish besides the engine's own.
+    #[must_use]
+    pub fn custom_event(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
+        let (name, description) = (name.into(), Some(description.into()));
+        self.template.custom_events.push(CustomEvent { name, description });
+        self
+    }
+
     /// For people.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
@@ -180,7 +221,10 @@ impl DefinitionBuilder {
         let name = name.into();
         match handler.into_handler(&name) {
             Ok((entry, config)) => self.push(name, entry, config),
-            Err(message) => self.errors.push(BuildError::HandlerConfig { step: name, message }),
+            Err(message) => {
+                let misfit = Misfit::new("", message);
+                self.errors.push(BuildError::HandlerConfig { step: name, misfit });
+            }
         }
         self
     }
@@ -192,7 +236,7 @@ impl DefinitionBuilder {
             default_retryable: policy.retryable,
             skippable: policy.skippable,
             timeout_seconds: policy.timeout_seconds,
-            handler_config: config,
+            handler_config: variables::escape(config),
             ..StepTemplate::new(name, entry.name.clone())
         });
         self.entries.push(entry);
@@ -252,7 +296,7 @@ impl DefinitionBuilder {
     #[must_use]
     pub fn config(mut self, config: impl Serialize) -> Self {
         match serde_json::to_value(config) {
-            Ok(config) => self.last("config", |step| step.handler_config = config),
+            Ok(config) => self.last("config", |step| step.handler_config = variables::escape(config)),
             Err(error) => {
                 self.errors.push(BuildError::Builder(format!("config: {error}")));
                 self
@@ -297,7 +341,7 @@ impl DefinitionBuilder {
     /// # Errors
     /// All mistakes at once, each with its place.
     pub fn build(self) -> Result<Definition, BuildErrors> {
-        let entries = self.entries.into_iter().map(Ok).collect();
+        let entries = self.entries.into_iter().map(Some).collect();
         bind(self.template, entries, self.context, self.hooks, self.limits, self.errors)
     }
 }
@@ -305,21 +349,18 @@ impl DefinitionBuilder {
 /// The one way into a [`Definition`].
 fn bind(
     mut template: Template,
-    entries: Vec<Result<Entry, BuildError>>,
+    found: Vec<Option<Entry>>,
     context: Option<(TypeKey, Fits)>,
     hooks: Arc<dyn Hooks>,
     limits: GraphLimits,
     mut errors: Vec<BuildError>,
 ) -> Result<Definition, BuildErrors> {
     let workflow = full_name(&template);
-    let mut found = Vec::with_capacity(entries.len());
-    for entry in entries {
-        found.push(entry.map_err(|error| errors.push(error)).ok());
-    }
     let context = context.or_else(|| found.iter().flatten().find_map(|entry| entry.context));
     check_contexts(&template, &found, context.map(|(key, _)| key), &mut errors);
     let inputs = infer_edges(&mut template, &found, &mut errors);
     let handlers = make_handlers(&template, &found, &mut errors);
+    let schema = ContextSchema::of(&template).map_err(|misfit| errors.push(BuildError::Schema(misfit)));
     let bound = match BoundTemplate::new(template, limits) {
         Ok(bound) => Some(Arc::new(bound)),
         Err(more) => {
@@ -327,7 +368,7 @@ fn bind(
             None
         }
     };
-    let (Some(bound), true) = (bound, errors.is_empty()) else {
+    let (Some(bound), Ok(schema), true) = (bound, schema, errors.is_empty()) else {
         return Err(BuildErrors { workflow, errors });
     };
     let parts = bound.steps().iter().zip(found.iter().flatten());
@@ -339,18 +380,18 @@ fn bind(
     let steps =
         found.into_iter().flatten().zip(handlers.into_iter().flatten()).zip(inputs).zip(bound.steps());
     let steps = steps
-        .map(|(((entry, (handler, retry)), inputs), step)| {
+        .map(|(((entry, Made { handler, config, retry }), inputs), step)| {
             Arc::new(BoundStep {
                 entry,
                 handler,
                 retry,
-                config: Arc::new(step.handler_config.clone()),
+                config,
                 inputs: inputs.into(),
                 timeout: step.timeout_seconds.map(Duration::from_secs),
             })
         })
         .collect();
-    Ok(Definition { inner: Arc::new(Inner { bound, steps, spawns, context, hooks }) })
+    Ok(Definition { inner: Arc::new(Inner { bound, steps, spawns, context, schema, hooks }) })
 }
 
 fn check_contexts(
@@ -386,6 +427,8 @@ fn infer_edges(
     let names: Vec<StepName> = template.step_templates.iter().map(|step| step.name.clone()).collect();
     let skippable: Vec<bool> = template.step_templates.iter().map(|step| step.skippable).collect();
     let mut bound = Vec::with_capacity(entries.len());
+    // Whoever has no handler may be the one that yields what others miss.
+    let complete = entries.iter().all(Option::is_some);
     for (place, (step, entry)) in template.step_templates.iter_mut().zip(entries).enumerate() {
         let explicit: Vec<usize> =
             step.dependencies().iter().filter_map(|name| places.get(*name).copied()).collect();
@@ -394,7 +437,9 @@ fn infer_edges(
             let from = producers.choose(need, place, &explicit);
             let is_own =
                 entry.as_ref().and_then(|entry| entry.handler).map(InputKey::Handler) == Some(need.key);
-            errors.extend(wrong_number(need, is_own, &step.name, &from, &names));
+            let wrong = wrong_number(need, is_own, &step.name, &from, &names);
+            let is_missing = |error: &BuildError| matches!(error, BuildError::MissingInput { .. });
+            errors.extend(wrong.filter(|error| complete || !is_missing(error)));
             errors.extend(may_be_skipped(need, &step.name, &from, &names, &skippable));
             let spawners = producers.spawners_for(need).filter(|spawner| *spawner != place);
             for parent in from.iter().copied().chain(spawners) {
@@ -508,7 +553,12 @@ fn may_be_skipped(
     }
 }
 
-type Made = (Arc<dyn DynHandler>, Option<Arc<dyn RetryPolicy>>);
+/// A handler that was made, with the configuration it was made of and its step's retry policy.
+struct Made {
+    handler: Arc<dyn DynHandler>,
+    config: Arc<Value>,
+    retry: Option<Arc<dyn RetryPolicy>>,
+}
 
 fn make_handlers(
     template: &Template,
@@ -518,13 +568,12 @@ fn make_handlers(
     let steps = template.step_templates.iter().zip(entries);
     let made = steps.map(|(step, entry)| {
         let entry = entry.as_ref()?;
-        let handler = entry.make(&step.handler_config).map_err(|misfit| BuildError::HandlerConfig {
-            step: step.name.clone(),
-            message: misfit.to_string(),
-        });
+        let config = variables::resolve(&step.handler_config, &variables::of_process);
+        let handler = config.and_then(|config| Ok((entry.make(&config)?, Arc::new(config.into_owned()))));
+        let handler = handler.map_err(|misfit| BuildError::HandlerConfig { step: step.name.clone(), misfit });
         let retry = crate::retry::policy_of(step);
         match (handler, retry) {
-            (Ok(handler), Ok(retry)) => Some((handler, retry)),
+            (Ok((handler, config)), Ok(retry)) => Some(Made { handler, config, retry }),
             (handler, retry) => {
                 errors.extend(handler.err());
                 errors.extend(retry.err());

@@ -18,10 +18,11 @@ use crate::records::Records;
 use crate::run_loop::RunLoop;
 use crate::{
     Act, BuildErrors, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash, Detail, Dynamic,
-    EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Interest, Intervened,
-    Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue, Report, Rescued, Resources, SettingsErrors,
-    StepId, StepName, StepState, Storage, StorageError, Task, TaskCommand, TaskId, TaskPlan, TaskRequest,
-    TaskState, Timestamp, TransitionId, Wake, Worker, WorkerId,
+    EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Identified,
+    IdentityStrategy, Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue,
+    Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage, StorageError, Task,
+    TaskCommand, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, TransitionId, Wake, Worker, WorkerId,
+    identity,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -50,6 +51,10 @@ pub struct Settings {
     /// A worker that has not beaten for that long is taken for dead, and its steps are tried again; half a minute by
     /// default. Must be longer than the interval of heartbeats. Looked after where [`poll`](Self::poll) is set.
     pub worker_lost_after: Duration,
+    /// How long an attempt may take whose step does not say so itself; without end by default.
+    pub step_timeout: Option<Duration>,
+    /// How requests are told apart; each is another by default.
+    pub identity: Arc<dyn IdentityStrategy>,
     /// Who this process is; random by default.
     pub worker: WorkerId,
     /// What people call it.
@@ -71,6 +76,8 @@ impl Default for Settings {
             batch_bytes: 8 << 20,
             heartbeat_interval: Duration::from_secs(5),
             worker_lost_after: Duration::from_secs(30),
+            step_timeout: None,
+            identity: Arc::new(identity::Unique),
             worker: WorkerId::random(),
             label: String::new(),
             seed: fastrand::u64(..),
@@ -140,6 +147,14 @@ pub enum EngineError {
         /// Where it does not fit.
         misfit: Misfit,
     },
+    /// The context does not fit the schema of the workflow's template; nothing was stored.
+    #[error("context of {workflow}: {}", misfits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Schema {
+        /// Of which workflow.
+        workflow: String,
+        /// All that does not fit, each with its JSON pointer.
+        misfits: Vec<Misfit>,
+    },
     /// A step takes a shared resource that the engine does not have.
     #[error(
         "step `{step}` of {workflow} takes State<{resource}>, which the engine does not have; add it with `.state(…)`"
@@ -199,6 +214,9 @@ impl From<StorageError> for EngineError {
 pub struct Request {
     /// What the workflow works on.
     pub context: Value,
+    /// The JSON text of the context as it was sent: the strategy [`Rails`](identity::Rails) depends on the order of its
+    /// keys, which a value does not keep.
+    pub sent: Option<String>,
     /// Makes it the same request as another one of the same identity; random when `None`.
     pub identity: Option<String>,
     /// When it was asked for; now when `None`.
@@ -223,6 +241,7 @@ impl Request {
         let unknown = || "unknown".to_owned();
         Self {
             context,
+            sent: None,
             identity: None,
             requested_at: None,
             initiator: unknown(),
@@ -368,7 +387,7 @@ impl<T: EngineTypes> Engine<T> {
         let now = self.shared.clock.now();
         let new = requests
             .into_iter()
-            .map(|request| planned(definition, request, now))
+            .map(|request| planned(definition, request, now, &*self.shared.settings.identity))
             .collect::<Result<Vec<_>, _>>()?;
         let requests: Vec<_> = new.iter().map(|task| (task.request.clone(), task.inputs.clone())).collect();
         let created = self.shared.storage.create(new, now).await?;
@@ -410,7 +429,7 @@ impl<T: EngineTypes> Engine<T> {
         serde_json::to_value(context).map_err(|error| EngineError::Context {
             workflow: definition.full_name(),
             step: None,
-            misfit: Misfit { path: String::new(), message: error.to_string() },
+            misfit: Misfit::new("", error.to_string()),
         })
     }
 
@@ -550,13 +569,24 @@ fn moved(
 }
 
 /// Checks a request and asks the workflow's hook; nothing is written yet.
-fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<NewTask, EngineError> {
+pub(crate) fn planned(
+    definition: &Definition,
+    request: Request,
+    now: Timestamp,
+    identity: &dyn IdentityStrategy,
+) -> Result<NewTask, EngineError> {
     let workflow = || definition.full_name();
     let mut context = request.context;
     payload::normalise(&mut context);
-    let object = Misfit { path: String::new(), message: "a context is a JSON object".to_owned() };
+    let object = Misfit::new("", "a context is a JSON object");
     if !context.is_object() {
         return Err(EngineError::Context { workflow: workflow(), step: None, misfit: object });
+    }
+    if let Some(schema) = definition.schema() {
+        let completed = schema.complete(&mut context);
+        completed.map_err(|misfits| EngineError::Schema { workflow: workflow(), misfits })?;
+        // Defaults are values like others.
+        payload::normalise(&mut context);
     }
     definition.check_context(&context).map_err(|(step, misfit)| EngineError::Context {
         workflow: workflow(),
@@ -581,7 +611,10 @@ fn planned(definition: &Definition, request: Request, now: Timestamp) -> Result<
         .plan(&mut plan)
         .map_err(|message| EngineError::Plan { workflow: workflow(), message })?;
     let inputs = plan.inputs;
-    let identity_hash = request.identity.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let identity_hash = request.identity.unwrap_or_else(|| {
+        let sent = request.sent.as_deref();
+        identity.identity(&Identified { template: definition.template(), request: &stored, sent })
+    });
     Ok(NewTask { definition: definition.bound().hash().clone(), identity_hash, request: stored, inputs })
 }
 

@@ -144,6 +144,15 @@ pub struct Misfit {
     pub path: String,
     /// What does not fit.
     pub message: String,
+    /// Whether it is a key that its type does not know.
+    pub unknown_key: bool,
+}
+
+impl Misfit {
+    /// Of a value, or of the one at a path inside it.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), unknown_key: false }
+    }
 }
 
 /// Decodes, and tells the path inside the value where that fails.
@@ -152,7 +161,7 @@ pub struct Misfit {
 /// [`Misfit`] with the path.
 pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Misfit> {
     serde_path_to_error::deserialize(value)
-        .map_err(|error| Misfit { path: error.path().to_string(), message: error.inner().to_string() })
+        .map_err(|error| Misfit::new(error.path().to_string(), error.inner().to_string()))
 }
 
 /// Whether a value can be decoded as a `T`.
@@ -377,8 +386,11 @@ impl Handlers {
     /// Unknown, with the nearest and the known names; or ambiguous, with every place.
     pub fn find(&self, step: &StepName, name: &HandlerName) -> Result<&Entry, BuildError> {
         let short = name.rsplit("::").next().unwrap_or(name);
-        let candidates = self.by_name.get(short).into_iter().flatten();
-        let found: Vec<_> = candidates.filter(|entry| short == &**name || entry.path() == **name).collect();
+        // One that was inserted by hand may have a name with `::` in it, as the reference's classes have.
+        let inserted = self.by_name.get(&**name).filter(|_| short != &**name);
+        let candidates = inserted.or_else(|| self.by_name.get(short)).into_iter().flatten();
+        let fits = |entry: &&Entry| inserted.is_some() || short == &**name || entry.path() == **name;
+        let found: Vec<_> = candidates.filter(fits).collect();
         match found[..] {
             [entry] => Ok(entry),
             [] => Err(BuildError::UnknownHandler {

@@ -191,9 +191,8 @@ impl SpawnedStep {
 }
 
 fn bind_spawned(name: &StepName, entry: Entry, config: &Arc<Value>) -> Result<Arc<BoundStep>, BuildError> {
-    let handler = entry
-        .make(config)
-        .map_err(|misfit| BuildError::HandlerConfig { step: name.clone(), message: misfit.to_string() })?;
+    let handler =
+        entry.make(config).map_err(|misfit| BuildError::HandlerConfig { step: name.clone(), misfit })?;
     let timeout = entry.policy.timeout_seconds.map(std::time::Duration::from_secs);
     // A spawned step has no place in the template, so its inputs are found by key alone.
     let inputs: Arc<[BoundInput]> = Arc::new([]);

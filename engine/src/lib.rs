@@ -6,11 +6,14 @@ mod attempt;
 pub mod audit;
 mod clock;
 mod condition;
+pub mod config;
 mod contracts;
 mod correlation;
+mod custom_event;
 pub mod decide;
 mod definition;
 mod diagram;
+mod document;
 mod engine;
 mod error;
 mod events;
@@ -18,9 +21,11 @@ mod face;
 mod handler;
 mod hooks;
 mod host;
+pub mod identity;
 mod ids;
 mod inbox;
 mod known;
+mod known_keys;
 mod model;
 pub mod payload;
 mod queue;
@@ -29,21 +34,28 @@ mod reenqueue;
 mod report;
 mod retry;
 mod run_loop;
+mod schema;
 mod settings;
 mod state;
 mod storage;
 mod template;
 mod time;
+mod variables;
 mod worker;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 pub use clock::{
     Busy, Clock, ClockKeeper, ClockReading, DynClock, ServerClock, SimulatedClock, Skew, SystemClock,
 };
 pub use condition::{Condition, Until};
+pub use config::{ConfigErrors, Configuration, Effective, Layers};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use correlation::CorrelationId;
+pub use custom_event::CustomEvent;
 pub use decide::ReferenceBackoff;
 pub use definition::{Definition, DefinitionBuilder};
+pub use document::{Fault, Location, Mistake, UnknownKeys};
 pub use engine::{Engine, EngineError, Request, Settings};
 pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
@@ -60,6 +72,7 @@ pub use handler::{
 };
 pub use hooks::{Hooks, Moved, MovedTo, TaskPlan};
 pub use host::{Handled, Tended};
+pub use identity::{Identified, IdentityStrategy};
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
 pub use queue::{Delivery, Enqueue, ForeignQueue, Interest, MemoryQueue, Queue, QueueError};
@@ -70,10 +83,13 @@ pub use settings::{SettingsError, SettingsErrors};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;
 pub use template::{
-    BadVersion, BoundTemplate, BuildError, BuildErrors, GraphLimits, StepTemplate, Template, Version,
+    BadVersion, BoundTemplate, BuildError, BuildErrors, GraphLimits, SchemaMode, StepTemplate, Template,
+    Version,
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use worker::Worker;
+#[cfg(feature = "yaml")]
+pub use yaml::{TemplateErrors, TemplateFile, TemplateReader, YamlLimits, template_schema};
 
 /// What generated code names. No part of the interface.
 #[doc(hidden)]

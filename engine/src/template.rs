@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{DefinitionHash, HandlerName, StepName};
+use crate::{CustomEvent, DefinitionHash, HandlerName, Misfit, StepName};
 
 /// A workflow as plain data: what a YAML file holds, what is stored, compared and sent.
 ///
@@ -37,6 +37,15 @@ pub struct Template {
     /// Whether several steps of one task may be in progress at a time.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub concurrent: bool,
+    /// What a context must look like, as JSON Schema 2020-12; anything when null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub schema: Value,
+    /// How [`schema`](Self::schema) is read.
+    #[serde(default, skip_serializing_if = "SchemaMode::is_standard")]
+    pub schema_mode: SchemaMode,
+    /// Events that its steps publish besides the engine's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom_events: Vec<CustomEvent>,
     /// The steps. Their order has no meaning for execution; it is the order of their ids.
     #[serde(default)]
     pub step_templates: Vec<StepTemplate>,
@@ -71,7 +80,8 @@ pub struct StepTemplate {
     /// The steps that it waits for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on_steps: Vec<StepName>,
-    /// What its handler is made with.
+    /// What its handler is made with. In its texts `${NAME}` is read from the environment of the process that runs the
+    /// step, and `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub handler_config: Value,
     /// How long an attempt may take, in seconds; without end when absent.
@@ -81,6 +91,28 @@ pub struct StepTemplate {
     /// null.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub retry_policy: Value,
+    /// Events that it publishes besides the engine's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom_events: Vec<CustomEvent>,
+}
+
+/// How the schema of a context is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaMode {
+    /// As JSON Schema 2020-12 says; its defaults are stored with the context.
+    #[default]
+    Standard,
+    /// With the reference's verdicts: every property without a default is required, others are refused, of the formats
+    /// only `date-time`, `ipv4`, `ipv6` and `uri` count. Defaults are not stored.
+    Strict,
+}
+
+impl SchemaMode {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_standard(&self) -> bool {
+        *self == Self::Standard
+    }
 }
 
 fn default_namespace() -> String {
@@ -111,6 +143,9 @@ impl Template {
             description: None,
             default_dependent_system: None,
             concurrent: true,
+            schema: Value::Null,
+            schema_mode: SchemaMode::Standard,
+            custom_events: vec![],
             step_templates: vec![],
         }
     }
@@ -137,6 +172,7 @@ impl StepTemplate {
             handler_config: Value::Null,
             timeout_seconds: None,
             retry_policy: Value::Null,
+            custom_events: vec![],
         }
     }
 
@@ -299,13 +335,37 @@ pub enum BuildError {
         /// Where each is declared.
         places: Vec<String>,
     },
+    /// A step names no handler.
+    #[error("step `{0}` names no handler; write `handler_class`, or `handler` below `run`")]
+    NoHandler(StepName),
     /// A configuration does not fit its handler.
-    #[error("step `{step}`: handler_config: {message}")]
+    #[error("step `{step}`: handler_config: {misfit}")]
     HandlerConfig {
         /// Of which step.
         step: StepName,
         /// What does not fit.
-        message: String,
+        misfit: Misfit,
+    },
+    /// An environment changes a step that is not there.
+    #[error("environment `{environment}` changes step `{step}`, which is not a step of this workflow{}", near(nearest.as_deref()))]
+    UnknownStep {
+        /// The environment.
+        environment: String,
+        /// The step.
+        step: StepName,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// The schema of the context is none.
+    #[error("schema: {0}")]
+    Schema(Misfit),
+    /// A declared event cannot have its name.
+    #[error("custom event `{name}`: {why}")]
+    CustomEvent {
+        /// The name.
+        name: String,
+        /// Why not.
+        why: String,
     },
     /// A retry policy is unknown, or its fields do not fit.
     #[error("step `{step}`: retry_policy: {message}")]
@@ -370,14 +430,21 @@ fn list(known: &[String]) -> String {
     if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }
 
-/// The known name that a misspelt one is nearest to.
+/// The known name that a misspelt one is nearest to. One that lacks its first or last words is near, too.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    known
-        .into_iter()
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .filter(|(distance, other)| *distance <= 1 + name.len().max(other.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| other.to_owned())
+    let near = known.into_iter().filter_map(|other| Some((distance(name, other)?, other)));
+    near.min_by_key(|(distance, _)| *distance).map(|(_, other)| other.to_owned())
+}
+
+/// How many letters lie between a name and a known one, or a part of that; `None` when too many for a slip.
+fn distance(name: &str, known: &str) -> Option<usize> {
+    let slips = |other: &str| {
+        let slips = strsim::damerau_levenshtein(name, other);
+        (slips <= 1 + name.len().max(other.len()) / 4).then_some(slips)
+    };
+    let parts = known.match_indices('_').flat_map(|(at, _)| [&known[..at], &known[at + 1..]]);
+    let part = parts.filter(|part| part.len() > 3).filter_map(|part| Some(1 + slips(part)?)).min();
+    slips(known).into_iter().chain(part).min()
 }
 
 /// All mistakes of a definition, told together.
@@ -495,6 +562,11 @@ fn check_texts(template: &Template, errors: &mut Vec<BuildError>) {
     }
     for step in template.step_templates.iter().filter(|step| step.default_retry_limit == 0) {
         errors.push(BuildError::RetryLimit(step.name.clone()));
+    }
+    let events = template.step_templates.iter().flat_map(|step| &step.custom_events);
+    for event in template.custom_events.iter().chain(events) {
+        let fault = event.fault();
+        errors.extend(fault.map(|why| BuildError::CustomEvent { name: event.name.clone(), why }));
     }
 }
 
@@ -616,9 +688,8 @@ pub(crate) fn canonical_json(value: &Value) -> String {
             format!("[{}]", items.iter().map(canonical_json).collect::<Vec<_>>().join(","))
         }
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
-                format!("{float:.0}")
-            }
+            Some(0.0) => "0".to_owned(),
+            Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
             _ => number.to_string(),
         },
         other => other.to_string(),
@@ -762,7 +833,8 @@ mod tests {
 
     #[test]
     fn canonical_json_depends_on_the_value_alone() {
-        let one = serde_json::json!({ "b": 1.0, "a": [1, "x"] });
-        assert_eq!(canonical_json(&one), r#"{"a":[1,"x"],"b":1}"#);
+        let one = serde_json::json!({ "b": 1.0, "a": [1, "x", -0.0, 9007199254740993_u64, 1234567890123456.0, 0.5] });
+        let same = r#"{"a":[1,"x",0,9007199254740993,1234567890123456,0.5],"b":1}"#;
+        assert_eq!(canonical_json(&one), same);
     }
 }

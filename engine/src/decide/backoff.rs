@@ -77,7 +77,7 @@ pub fn backoff_until(metadata: &Value) -> Option<Timestamp> {
     sound.then(|| text.parse().ok())?
 }
 
-/// The reference's configurable back-off: a list of waits, then the square of the attempt, never below the list's
+/// The reference's configurable back-off: a list of waits, then a power of the attempt (its square by default), never below the list's
 /// last value, spread by jitter and capped.
 ///
 /// Applies to steps that name a retry policy; all others wait as [`not_before`] says.
@@ -86,6 +86,8 @@ pub fn backoff_until(metadata: &Value) -> Option<Timestamp> {
 pub struct ReferenceBackoff {
     /// Seconds to wait after the first attempt, the second, and so on.
     pub list: Vec<u64>,
+    /// Beyond the list: the attempt to this power, in whole seconds.
+    pub power: f64,
     /// No wait is longer, in seconds.
     pub cap: u64,
     /// The share by which a wait may be longer or shorter, 0 to 1; 0 for no jitter.
@@ -94,18 +96,26 @@ pub struct ReferenceBackoff {
 
 impl Default for ReferenceBackoff {
     fn default() -> Self {
-        Self { list: vec![1, 2, 4, 8, 16, 32], cap: 300, jitter: 0.1 }
+        Self { list: vec![1, 2, 4, 8, 16, 32], power: 2.0, cap: 300, jitter: 0.1 }
     }
 }
 
 impl ReferenceBackoff {
     /// The wait after that many attempts (the first is 1), in whole seconds; at least one second.
     pub fn wait(&self, attempts: u32, random: &mut fastrand::Rng) -> Duration {
-        let attempt = u64::from(attempts.max(1));
+        let attempt = attempts.max(1);
         let listed = usize::try_from(attempt - 1).ok().and_then(|place| self.list.get(place));
         let base = match listed {
             Some(seconds) => *seconds,
-            None => attempt.saturating_mul(attempt).max(self.list.last().copied().unwrap_or(1)),
+            None => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a power of a positive number is positive, and one that is too large is the largest"
+                )]
+                let power = f64::from(attempt).powf(self.power) as u64;
+                power.max(self.list.last().copied().unwrap_or(1))
+            }
         };
         let base = base.min(self.cap);
         #[expect(clippy::cast_precision_loss, reason = "a wait is at most a few hundred seconds")]

@@ -10,7 +10,7 @@ use super::argument::{Arguments, Readable};
 use super::context::{ContextRule, Payload, WorksOn};
 use super::graph::{DependencyTree, HandlerId, Tree};
 use super::step_context::StepContext;
-use crate::handler::decode;
+use crate::known_keys::decode_known;
 use crate::{
     Call, DefinitionBuilder, DynHandler, Entry, Fits, Handlers, IntoHandler, Misfit, Needs, Place, Policy,
     ResultExt, StepName, StepResult, TypeKey,
@@ -242,14 +242,14 @@ impl Handlers {
 /// Makes a handler of its configuration; of the defaults of its fields when there is none.
 ///
 /// # Errors
-/// When the configuration does not fit.
+/// When the configuration does not fit, or has a key that the handler does not know.
 #[doc(hidden)]
 pub fn config_of<H: Readable>(config: &Value) -> Result<H, Misfit> {
-    decode_config(config)
+    decode_config(config, decode_known)
 }
 
 /// Without a configuration, null is tried first (for `()` and `Option`), then no field at all (for `#[serde(default)]`).
-pub(super) fn decode_config<T: Readable>(config: &Value) -> Result<T, Misfit> {
+pub(super) fn decode_config<T>(config: &Value, decode: fn(&Value) -> Result<T, Misfit>) -> Result<T, Misfit> {
     match decode(config) {
         Err(_) if config.is_null() => decode(&Value::Object(serde_json::Map::new())),
         decoded => decoded,

@@ -63,6 +63,7 @@ impl<T: EngineTypes> RunLoop<T> {
             clock: Arc::clone(&clock),
             seed: shared.settings.seed.wrapping_add(self.attempts),
             max_backoff: shared.settings.max_backoff,
+            step_timeout: shared.settings.step_timeout,
             claim,
         };
         let Claim { token, step, attempt: number, .. } = attempt.claim;

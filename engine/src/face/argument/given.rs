@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{Argument, Readable, wrapper};
 use crate::face::context::{AnyContext, On, Payload};
 use crate::face::step::decode_config;
-use crate::handler::fits;
+use crate::handler::{decode, fits};
+use crate::known_keys::decode_known;
 use crate::{BAD_INPUT, Call, Needs, StepError, StepResult, TypeKey};
 
 wrapper! {
@@ -84,10 +85,10 @@ impl<T: Readable> Argument for Config<T> {
     type On = AnyContext;
     type Dependencies = ();
     fn declare(needs: &mut Needs) {
-        needs.config.push(|config| decode_config::<T>(config).map(drop));
+        needs.config.push(|config| decode_config(config, decode_known::<T>).map(drop));
     }
     fn extract(call: &Call) -> StepResult<Self> {
-        let config = decode_config(call.raw_config());
+        let config = decode_config(call.raw_config(), decode);
         config
             .map(Config)
             .map_err(|misfit| StepError::permanent(format!("handler_config: {misfit}")).class(BAD_INPUT))
