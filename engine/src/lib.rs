@@ -4,6 +4,7 @@
 
 mod attempt;
 pub mod audit;
+mod cache;
 mod clock;
 mod condition;
 pub mod config;
@@ -31,7 +32,9 @@ pub mod payload;
 mod queue;
 pub mod records;
 mod reenqueue;
+mod registry;
 mod report;
+mod request;
 mod retry;
 mod run_loop;
 mod schema;
@@ -39,12 +42,14 @@ mod settings;
 mod state;
 mod storage;
 mod template;
+mod template_graph;
 mod time;
 mod variables;
 mod worker;
 #[cfg(feature = "yaml")]
 mod yaml;
 
+pub use cache::{Cache, CacheCounts, CacheError, Cached, LocalCache};
 pub use clock::{
     Busy, Clock, ClockKeeper, ClockReading, DynClock, ServerClock, SimulatedClock, Skew, SystemClock,
 };
@@ -77,7 +82,9 @@ pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, Tran
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
 pub use queue::{Delivery, Enqueue, ForeignQueue, Interest, MemoryQueue, Queue, QueueError};
 pub use reenqueue::{Again, Reenqueue, ReenqueueDelays, reason};
+pub use registry::{DescribedStep, DescribedWorkflow, Registry, RegistryError};
 pub use report::{Dynamic, Report, Task};
+pub use request::{NamedRequest, PlannedStep, RequestErrors, RequestPlan};
 pub use retry::{Fixed, RetryPolicy};
 pub use settings::{SettingsError, SettingsErrors};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
@@ -86,6 +93,7 @@ pub use template::{
     BadVersion, BoundTemplate, BuildError, BuildErrors, GraphLimits, SchemaMode, StepTemplate, Template,
     Version,
 };
+pub use template_graph::{GraphEdge, GraphNode, GraphSummary, TemplateGraph};
 pub use time::{ParseTimestampError, Timestamp};
 pub use worker::Worker;
 #[cfg(feature = "yaml")]
