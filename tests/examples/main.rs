@@ -10,6 +10,8 @@ mod checkout;
 #[cfg(feature = "postgres")]
 mod databases;
 mod every;
+#[cfg(feature = "yaml")]
+mod from_yaml;
 #[path = "../../examples/common/graph.rs"]
 mod graph;
 #[path = "../../examples/wfformat/instance.rs"]

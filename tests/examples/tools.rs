@@ -8,11 +8,12 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 use std::{env, fs};
 
-/// `worker` cannot be built without databases.
-const EXAMPLES: &[&str] = if cfg!(feature = "postgres") {
-    &["build_order", "checkout", "wfformat", "worker"]
-} else {
-    &["build_order", "checkout", "wfformat"]
+/// Those that can be built with the features of this test.
+const EXAMPLES: &[&str] = match (cfg!(feature = "postgres"), cfg!(feature = "yaml")) {
+    (false, false) => &["build_order", "checkout", "wfformat"],
+    (false, true) => &["build_order", "checkout", "from_yaml", "wfformat"],
+    (true, false) => &["build_order", "checkout", "wfformat", "worker"],
+    (true, true) => &["build_order", "checkout", "from_yaml", "wfformat", "worker"],
 };
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -85,6 +86,10 @@ fn built() -> PathBuf {
         cargo.args(["build", "--quiet", "--profile", if name == "debug" { "dev" } else { name }]);
         cargo.args(EXAMPLES.iter().map(|example| format!("--example={example}")));
         cargo.args(has_postgres.then_some("--features=postgres"));
+        cargo.args(cfg!(feature = "yaml").then_some("--features=yaml"));
+        // Not needed by any; but with another set of features all would be built once more.
+        cargo.args(cfg!(feature = "toml").then_some("--features=toml"));
+        cargo.args(cfg!(feature = "conformance").then_some("--features=conformance"));
         let status =
             cargo.arg("--target-dir").arg(profile.parent().unwrap()).current_dir(ROOT).status().unwrap();
         assert!(status.success(), "the examples could not be built");
