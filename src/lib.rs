@@ -13,6 +13,10 @@
 //! | keep tasks in a database | `Engine::postgres(url)`, feature `postgres`; the page `docs/postgres.md` |
 //! | write steps | [`Step`], the macro `#[step]`, the guide in `docs/handlers.md` |
 //! | put a workflow together at run time | [`Definition::builder`] |
+//! | read workflows from YAML | `Definition::from_yaml`, `TemplateReader`, feature `yaml`; the guide in `docs/templates.md` |
+//! | configure an engine by files and variables | [`Layers`], [`Configuration`]; the guide in `docs/configuration.md` |
+//! | keep many versions of workflows | [`Registry`] |
+//! | make equal requests one task | [`identity`] |
 //! | see what became of a task | [`Task`], [`Report`] |
 //! | drive many tasks | [`Worker`] |
 //! | drive tasks from Sidekiq, Celery or cron | [`Engine::handle`], [`ForeignQueue`], the guide in `docs/hosts.md` |
@@ -61,3 +65,13 @@ struct Database;
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../docs/hosts.md")]
 struct HostGuide;
+
+/// The examples of the guide to templates, kept true.
+#[cfg(all(doctest, feature = "macros", feature = "memory", feature = "yaml"))]
+#[doc = include_str!("../docs/templates.md")]
+struct TemplatesGuide;
+
+/// The examples of the guide to configuration, kept true.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../docs/configuration.md")]
+struct ConfigurationGuide;

@@ -135,3 +135,16 @@ fn yaml_says_the_same_as_toml() {
     let empty = file("yaml", "empty.yml", "# nothing differs\n");
     assert_eq!(read(empty), Configuration::default());
 }
+
+#[test]
+fn every_key_stands_in_the_guide_and_in_the_list_of_differences() {
+    let read =
+        |document: &str| std::fs::read_to_string(format!("{}/docs/{document}", env!("CARGO_MANIFEST_DIR")));
+    let (guide, differences) = (read("configuration.md").unwrap(), read("rails-compatibility.md").unwrap());
+    for (path, ..) in Layers::new().load().unwrap().values() {
+        let words: Vec<_> = path.split('.').collect();
+        assert!(guide.contains(&format!("`{}`", words[1])), "{path} in the guide");
+        let last = words.last().unwrap();
+        assert!(differences.contains(&format!("`{last}`")), "{path} in the list of differences");
+    }
+}
