@@ -17,22 +17,25 @@ const TAG: &str = "type";
 /// As [`decode`](crate::decode), but what the type does not read is a misfit.
 ///
 /// # Errors
-/// [`Misfit`] with the path. What is there and does not fit goes before what is not known.
+/// [`Misfit`] with the path. What is there and does not fit goes before what is not known, and that before what is missing.
 pub(crate) fn decode_known<T: Readable>(value: &Value) -> Result<T, Misfit> {
     let mut unknown = None;
     let mut track = serde_path_to_error::Track::new();
     let reader = serde_path_to_error::Deserializer::new(value, &mut track);
-    let decoded = serde_ignored::deserialize(reader, |path| {
+    let decoded: Result<T, serde_json::Error> = serde_ignored::deserialize(reader, |path| {
         let path = text(&path);
         if path != TAG && unknown.is_none() {
             unknown = Some(path);
         }
     });
-    let decoded = decoded
-        .map_err(|error: serde_json::Error| Misfit::new(track.path().to_string(), error.to_string()))?;
-    match unknown {
-        None => Ok(decoded),
-        Some(path) => Err(unknown_key::<T>(&path)),
+    match (decoded, unknown) {
+        (Ok(decoded), None) => Ok(decoded),
+        // What is missing is most likely there under another name.
+        (Err(error), Some(path)) if error.to_string().starts_with("missing field") => {
+            Err(unknown_key::<T>(&path))
+        }
+        (Err(error), _) => Err(Misfit::new(track.path().to_string(), error.to_string())),
+        (Ok(_), Some(path)) => Err(unknown_key::<T>(&path)),
     }
 }
 
@@ -158,6 +161,8 @@ mod tests {
     fn what_does_not_fit_goes_before_what_is_not_known() {
         let misfit = refused(&json!({ "url": 1, "crads": [] }));
         assert_eq!((&*misfit.path, misfit.unknown_key), ("url", false));
+        let misfit = refused(&json!({ "ulr": "x" }));
+        assert_eq!((&*misfit.path, misfit.unknown_key), ("ulr", true), "it is what is missing");
     }
 
     #[test]

@@ -438,9 +438,15 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// How many letters lie between a name and a known one, or a part of that; `None` when too many for a slip.
 fn distance(name: &str, known: &str) -> Option<usize> {
+    let letters = name.chars().count();
     let slips = |other: &str| {
+        let most = 1 + name.len().max(other.len()) / 4;
+        // Comparing costs the product of the lengths, and names may be a stranger's.
+        if letters.abs_diff(other.chars().count()) > most {
+            return None;
+        }
         let slips = strsim::damerau_levenshtein(name, other);
-        (slips <= 1 + name.len().max(other.len()) / 4).then_some(slips)
+        (slips <= most).then_some(slips)
     };
     let parts = known.match_indices('_').flat_map(|(at, _)| [&known[..at], &known[at + 1..]]);
     let part = parts.filter(|part| part.len() > 3).filter_map(|part| Some(1 + slips(part)?)).min();

@@ -23,7 +23,7 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
     fn any_values_at_any_paths_are_taken_whole_or_refused_by_name(
         set in prop::collection::vec((path(), value()), 1..6),

@@ -62,12 +62,22 @@ step_templates:
 }
 
 #[test]
+fn of_very_many_mistakes_the_first_hundred_are_shown() {
+    let keys: String = (0..30_000).map(|key| format!("k{key}: 1\n")).collect();
+    let errors = TemplateReader::new(&named(["work"])).text("t", &keys).unwrap_err();
+    assert_eq!(errors.mistakes.len(), 30_002, "and two keys are missing");
+    let text = errors.to_string();
+    assert!(text.starts_with("Invalid task handler configuration: 30002 mistakes\nt:1:1: "), "{text}");
+    assert!(text.ends_with("\nand 29902 more"), "{text}");
+}
+
+#[test]
 fn a_cycle_is_told_where_it_closes() {
     let step = |name: &str, after: &str| {
         format!("  - {{ name: {name}, handler_class: work, depends_on_step: {after} }}\n")
     };
     let text = format!("name: n\nstep_templates:\n{}{}{}", step("a", "c"), step("b", "a"), step("c", "b"));
-    assert_eq!(told(&text), ["t:4:55: steps wait for each other: a → b → c → a"]);
+    assert_eq!(told(&text), ["t:4:54: steps wait for each other: a → b → c → a"]);
 }
 
 #[test]
@@ -160,7 +170,13 @@ fn a_configuration_is_read_by_its_handler_when_it_is_loaded() {
         told("      url: x\n      retries: many\n"),
         "template:7:16: step `a`: handler_config: `retries`: invalid type: string \"many\", expected u32"
     );
-    assert_eq!(told("      ur: x\n"), "template:6:7: step `a`: handler_config: missing field `url`");
+    let both = gateway("      ur: x\n").unwrap_err().mistakes;
+    let both: Vec<_> = both.iter().map(ToString::to_string).collect();
+    let [unknown, missing] = &both[..] else { panic!("{both:?}") };
+    assert!(unknown.ends_with(
+        "handler_config: `ur`: no such key in the configuration of this handler; did you mean `url`?"
+    ));
+    assert!(missing.ends_with("handler_config: missing field `url`"));
 }
 
 #[test]

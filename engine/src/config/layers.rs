@@ -1,7 +1,6 @@
 //! From layers to one configuration: each value comes from the topmost layer that has it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use serde_json::{Map, Value};
 use super::effective::Effective;
 use super::{Configuration, keys, rules, variables};
 use crate::document::shape::{Findings, Key, Kind, Path, check};
-use crate::document::{Data, Fault, Location, Mistake, Node, Pair, Source, node_of};
+use crate::document::{Data, Fault, Location, Mistake, Node, Pair, Source, bytes_of, node_of};
 use crate::template::nearest;
 
 /// Where a configuration is read from. From the weakest to the strongest: the defaults, a file, a file of the
@@ -106,6 +105,8 @@ impl Layers {
                 ..Mistake::new(&node.at, Fault::NoEffect)
             }),
         );
+        findings.mistakes.sort_by_key(|mistake| place_in_order(&mistake.at));
+        findings.warnings.sort_by_key(|warning| place_in_order(&warning.at));
         if findings.mistakes.is_empty() {
             let origins = values.0.into_iter().map(|(path, node)| (path, node.at)).collect();
             Ok(Effective::new(configuration, origins, findings.warnings))
@@ -135,6 +136,16 @@ impl Layers {
     }
 }
 
+/// Layer by layer, and as a file is read.
+fn place_in_order(at: &Location) -> (usize, Option<u32>, Option<u32>) {
+    const LAYERS: [&str; 5] = ["default", "file", "environment file", "variable", "code"];
+    let layer = LAYERS.iter().position(|layer| Some(*layer) == at.layer());
+    (layer.unwrap_or_default(), at.line(), at.column())
+}
+
+/// Bytes of a file; far more than a configuration has.
+const LONGEST: usize = 1 << 20;
+
 fn code() -> Location {
     Source::other("code", Some("code")).whole()
 }
@@ -153,7 +164,7 @@ fn beside(path: &FilePath, environment: &str) -> PathBuf {
 
 fn read_file(path: &FilePath, layer: &'static str, findings: &mut Findings) -> Option<Node> {
     let name = path.display().to_string();
-    let bytes = match fs::read(path) {
+    let bytes = match bytes_of(path, LONGEST) {
         Ok(bytes) => bytes,
         Err(error) => {
             let at = Source::file(&name, "", Some(layer)).whole();
@@ -162,7 +173,7 @@ fn read_file(path: &FilePath, layer: &'static str, findings: &mut Findings) -> O
         }
     };
     let source = Source::file(&name, &String::from_utf8_lossy(&bytes), Some(layer));
-    let text = source.decode(&bytes).map_err(|mistake| findings.mistakes.push(mistake)).ok()?;
+    let text = source.decode(&bytes, LONGEST).map_err(|mistake| findings.mistakes.push(mistake)).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     parse(path, &source, text, findings)
 }

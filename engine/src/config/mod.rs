@@ -26,10 +26,10 @@ pub struct ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, mistake) in self.mistakes.iter().enumerate() {
+        for (place, mistake) in self.mistakes.iter().take(Mistake::SHOWN).enumerate() {
             write!(f, "{}{mistake}", if place == 0 { "" } else { "\n" })?;
         }
-        Ok(())
+        write!(f, "{}", Mistake::not_shown(self.mistakes.len()))
     }
 }
 

@@ -21,6 +21,17 @@ impl Mistake {
         Self { at: at.clone(), path: String::new(), fault: fault.into() }
     }
 
+    /// How many of a document are written out: a stranger's may have any number.
+    pub(crate) const SHOWN: usize = 100;
+
+    /// What is written in place of the others.
+    pub(crate) fn not_shown(found: usize) -> String {
+        match found.saturating_sub(Self::SHOWN) {
+            0 => String::new(),
+            more => format!("\nand {more} more"),
+        }
+    }
+
     /// The mistake, and below it the line in which it was made.
     pub fn with_source_line(&self) -> String {
         const MOST: usize = 160;

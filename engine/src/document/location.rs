@@ -43,8 +43,12 @@ impl Source {
     /// The bytes of the file as UTF-8, with or without a byte-order mark.
     ///
     /// # Errors
-    /// With the place of the first byte that is none.
-    pub(crate) fn decode<'a>(self: &Arc<Self>, bytes: &'a [u8]) -> Result<&'a str, Mistake> {
+    /// When there are more than that; with the place of the first byte that is no UTF-8.
+    pub(crate) fn decode<'a>(self: &Arc<Self>, bytes: &'a [u8], most: usize) -> Result<&'a str, Mistake> {
+        if bytes.len() > most {
+            let fault = Fault::TooLarge { what: "bytes", found: bytes.len(), max: most };
+            return Err(Mistake::new(&self.whole(), fault));
+        }
         let other = |name: &str| Mistake::new(&self.whole(), Fault::Encoding(format!("this is {name}")));
         match bytes {
             [0xFF, 0xFE, ..] => return Err(other("UTF-16, little endian")),
@@ -70,17 +74,10 @@ impl Source {
     pub(crate) fn whole(self: &Arc<Self>) -> Location {
         self.at(0, 0)
     }
-
-    /// The place at a byte of the text.
-    #[cfg(feature = "toml")]
-    pub(crate) fn at_byte(self: &Arc<Self>, byte: usize) -> Location {
-        let (line, column) = end_of(&self.text[..self.text.floor_char_boundary(byte)]);
-        self.at(line, column)
-    }
 }
 
 /// The line and column after a text.
-fn end_of(text: &str) -> (usize, usize) {
+pub(super) fn end_of(text: &str) -> (usize, usize) {
     let line = text.matches('\n').count() + 1;
     (line, text.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
@@ -137,12 +134,13 @@ mod tests {
 
     #[test]
     fn only_utf8_is_read() {
-        let decoded = |bytes: &[u8]| match Source::file("t", "", None).decode(bytes) {
+        let decoded = |bytes: &[u8]| match Source::file("t", "", None).decode(bytes, 9) {
             Ok(text) => text.to_owned(),
             Err(mistake) => mistake.to_string(),
         };
         assert_eq!(decoded("é: 1".as_bytes()), "é: 1");
         assert_eq!(decoded(b"a\nb: \xE9"), "t:2:4: the byte 0xE9 here is not UTF-8; write it as UTF-8");
         assert_eq!(decoded(b"\xFF\xFEa\0"), "t: this is UTF-16, little endian; write it as UTF-8");
+        assert_eq!(decoded("ééééé".as_bytes()), "t: there are 10 bytes, at most 9 are allowed");
     }
 }

@@ -12,6 +12,10 @@ pub(crate) mod shape;
 #[cfg(feature = "toml")]
 pub(crate) mod toml;
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
 pub use fault::{Fault, Mistake, UnknownKeys};
 #[cfg(feature = "yaml")]
 pub(crate) use json_schema::json_schema;
@@ -195,6 +199,14 @@ pub(crate) fn node_of(value: &Value, at: &Location) -> Node {
         ),
     };
     Node { at: at.clone(), data }
+}
+
+/// The bytes of a file. Of one that is larger than that a little more, so that whoever checks the size refuses it.
+pub(crate) fn bytes_of(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Long texts of strangers are cut in messages.

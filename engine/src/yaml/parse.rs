@@ -17,7 +17,7 @@ pub struct YamlLimits {
     pub bytes: usize,
     /// Maps and lists inside each other; 64 by default, at most 255.
     pub depth: usize,
-    /// Values, after aliases are expanded; 250 000 by default.
+    /// Values, aliases written out, and what an anchor names counted once more; 250 000 by default.
     pub values: usize,
 }
 
@@ -34,11 +34,6 @@ pub(crate) fn parse(
     limits: YamlLimits,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Node> {
-    if text.len() > limits.bytes {
-        let fault = Fault::TooLarge { what: "bytes", found: text.len(), max: limits.bytes };
-        mistakes.push(Mistake::new(&source.whole(), fault));
-        return None;
-    }
     // A little deeper than allowed, so that it is we who tell the limit.
     let depth = limits.depth.min(254) + 1;
     let options = granit_parser::options! {
@@ -150,6 +145,8 @@ impl<'a> Reader<'a> {
         };
         if anchor != 0 {
             let (values, height) = (self.values - before, height(&data));
+            // It is kept a second time, and so is what stands in it under names of its own.
+            self.count(values, &at)?;
             self.anchors.insert(anchor, Anchored { data: data.clone(), values, height });
         }
         Ok(Node { at, data })
@@ -452,7 +449,6 @@ mod tests {
     fn what_is_too_long_or_too_deep_is_refused() {
         let small = YamlLimits { bytes: 100, depth: 3, values: 10 };
         let mistakes = |text: &str| read_within(text, small).1;
-        assert_eq!(mistakes(&"x".repeat(101)), ["t: there are 101 bytes, at most 100 are allowed"]);
         assert_eq!(mistakes("[[[1]]]"), [""; 0]);
         assert_eq!(mistakes("[[[[1]]]]"), ["t:1:4: maps and lists are nested deeper than 3 levels"]);
         assert_eq!(
@@ -462,6 +458,11 @@ mod tests {
         assert_eq!(
             mistakes("[1,2,3,4,5,6,7,8,9,0]"),
             ["t:1:20: there are 11 values, at most 10 are allowed"]
+        );
+        assert_eq!(
+            mistakes("[&a [&b [1,2,3,4,5]]]"),
+            ["t:1:9: there are 14 values, at most 10 are allowed"],
+            "what is named is kept twice"
         );
         let stairs: String = (1..100).map(|step| format!("a{step}: &a{step} [*a{}]\n", step - 1)).collect();
         let mistakes = refused(&format!("a0: &a0 []\n{stairs}"));

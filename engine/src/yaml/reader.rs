@@ -1,7 +1,6 @@
 //! Reads workflows from YAML: texts, files, directories.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
@@ -12,7 +11,7 @@ use super::environments;
 use super::keys::TEMPLATE;
 use super::parse::{YamlLimits, parse};
 use crate::document::shape::{Findings, Path as KeyPath, check};
-use crate::document::{Fault, Location, Mistake, Source, UnknownKeys};
+use crate::document::{Fault, Location, Mistake, Source, UnknownKeys, bytes_of};
 use crate::{BuildError, Definition, Handlers};
 
 /// Reads workflows from YAML, with the keys of the reference.
@@ -110,7 +109,8 @@ impl<'a> TemplateReader<'a> {
     pub fn file(&self, path: impl AsRef<Path>) -> Result<TemplateFile, TemplateErrors> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let bytes = self.bytes(path).map_err(|error| TemplateErrors::unreadable(&name, &error))?;
+        let bytes =
+            bytes_of(path, self.limits.bytes).map_err(|error| TemplateErrors::unreadable(&name, &error))?;
         self.read(&name, &bytes)
     }
 
@@ -140,14 +140,6 @@ impl<'a> TemplateReader<'a> {
         if errors.mistakes.is_empty() { Ok(files) } else { Err(errors) }
     }
 
-    /// A little more than allowed, so that it is refused as too large, however large it is.
-    fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![];
-        let most = u64::try_from(self.limits.bytes).unwrap_or(u64::MAX).saturating_add(1);
-        File::open(path)?.take(most).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
     fn read(&self, name: &str, bytes: &[u8]) -> Result<TemplateFile, TemplateErrors> {
         let mut findings = Findings { unknown_keys: self.unknown_keys, ..Findings::default() };
         let read = self.definition(name, bytes, &mut findings);
@@ -168,7 +160,10 @@ impl<'a> TemplateReader<'a> {
     ) -> Option<(Definition, Location)> {
         let lossy = String::from_utf8_lossy(bytes);
         let source: Arc<Source> = Source::file(name, &lossy, None);
-        let text = source.decode(bytes).map_err(|mistake| findings.mistakes.push(mistake)).ok()?;
+        let text = source
+            .decode(bytes, self.limits.bytes)
+            .map_err(|mistake| findings.mistakes.push(mistake))
+            .ok()?;
         let mut root = parse(&source, text, self.limits, &mut findings.mistakes)?;
         check(&root, &TEMPLATE, &KeyPath::Root, findings);
         draft::unfold_runs(&mut root, findings);
@@ -245,7 +240,10 @@ impl fmt::Display for TemplateErrors {
         let count = self.mistakes.len();
         let many = if count == 1 { "" } else { "s" };
         write!(f, "Invalid task handler configuration: {count} mistake{many}")?;
-        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n{}", mistake.with_source_line()))
+        for mistake in self.mistakes.iter().take(Mistake::SHOWN) {
+            write!(f, "\n{}", mistake.with_source_line())?;
+        }
+        write!(f, "{}", Mistake::not_shown(count))
     }
 }
 
