@@ -6,28 +6,22 @@ use crate::{file, refused};
 
 #[test]
 fn ten_mistakes_are_ten_lines_that_name_key_layer_place_and_range() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/configuration/ten_mistakes.toml");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/bad/tasker.toml");
     let lines = refused(&Layers::new().file(file));
     let expected = [
-        "2:27 (file): backoff.default_backoff_seconds: default_backoff_seconds must be a list that is not empty (got: a list)",
-        "4:25 (file): backoff.jitter_max_percentage: jitter_max_percentage must be between 0.0 and 1.0 (got: 1.5)",
-        "3:23 (file): backoff.max_backoff_seconds: max_backoff_seconds must be positive (got: 0)",
-        "5:18 (file): backoff.jitter_enabled: jitter_enabled must be true or false (got: off)",
-        "8:24 (file): execution.min_concurrent_steps: min_concurrent_steps must be positive (got: 0)",
-        "9:1 (file): execution.max_concurrent_step_limit: `max_concurrent_step_limit` is not a key of `execution`; did you mean `max_concurrent_steps_limit`?",
-        "10:30 (file): execution.heartbeat_interval_seconds: worker_lost_after_seconds (30) must be greater than heartbeat_interval_seconds (60): else whoever lives is taken for dead",
-        "11:31 (file): execution.connection_health_log_level: connection_health_log_level must be one of: debug, info, warn, error, fatal (got: verbose)",
+        "3:27 (file): backoff.default_backoff_seconds: default_backoff_seconds must be a list that is not empty (got: a list)",
+        "4:23 (file): backoff.max_backoff_seconds: max_backoff_seconds must be positive (got: 0)",
+        "5:25 (file): backoff.jitter_max_percentage: jitter_max_percentage must be between 0.0 and 1.0 (got: 1.5)",
+        "6:18 (file): backoff.jitter_enabled: jitter_enabled must be true or false (got: off)",
+        "9:24 (file): execution.min_concurrent_steps: min_concurrent_steps must be positive (got: 0)",
+        "10:1 (file): execution.max_concurrent_step_limit: `max_concurrent_step_limit` is not a key of `execution`; did you mean `max_concurrent_steps_limit`?",
+        "11:30 (file): execution.heartbeat_interval_seconds: worker_lost_after_seconds (30) must be greater than heartbeat_interval_seconds (60): else whoever lives is taken for dead",
         "14:21 (file): engine.identity_strategy: Unknown identity_strategy: sha1; known: default, hash, rails, custom",
         "17:7 (file): database.url: url must be a text (got: [FILTERED])",
         "19:2 (file): cash: `cash` is not a key of the configuration; did you mean `cache`?",
     ];
-    let mut told: Vec<_> =
-        lines.iter().map(|line| line.rsplit("ten_mistakes.toml:").next().unwrap()).collect();
-    told.sort_unstable();
-    let mut expected = expected.to_vec();
-    expected.sort_unstable();
+    let told: Vec<_> = lines.iter().map(|line| line.rsplit_once("bad/tasker.toml:").unwrap().1).collect();
     assert_eq!(told, expected, "{lines:#?}");
-    assert!(lines.iter().all(|line| line.contains("ten_mistakes.toml:")));
 }
 
 #[test]

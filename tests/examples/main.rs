@@ -7,6 +7,8 @@ mod build_order;
 #[path = "../../examples/checkout/chance.rs"]
 mod chance;
 mod checkout;
+#[cfg(feature = "toml")]
+mod configuration;
 #[cfg(feature = "postgres")]
 mod databases;
 mod every;
