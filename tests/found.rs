@@ -24,6 +24,7 @@ struct Lossy<L> {
 enum Asked<'a> {
     Advance(&'a Advance),
     Beat,
+    Intervene,
 }
 
 impl<L: FnMut(Asked<'_>) -> bool> Lossy<L> {
@@ -50,7 +51,8 @@ impl<L: FnMut(Asked<'_>) -> bool + Send + 'static> Storage for Lossy<L> {
         if is_lost { Err(lost()) } else { progress }
     }
     async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
-        self.inner.intervene(act).await
+        let done = self.inner.intervene(act).await;
+        if self.loses(Asked::Intervene) { Err(lost()) } else { done }
     }
     async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
         let handed_back = self.inner.beat(beat).await;
@@ -109,6 +111,7 @@ fn the_first_claim_and_beats(mut beats: usize) -> impl FnMut(Asked<'_>) -> bool 
         let left = match asked {
             Asked::Advance(_) => &mut waves,
             Asked::Beat => &mut beats,
+            Asked::Intervene => return false,
         };
         let is_lost = *left > 0;
         *left = left.saturating_sub(1);
@@ -216,4 +219,25 @@ async fn claim_that_was_handed_back_is_run_by_a_worker_that_does_not_poll() {
         };
         within_an_hour(&engine, works).await;
     }
+}
+
+/// An operator's act whose reply was lost was made all the same, and whoever waits for the task goes on with it.
+#[tokio::test]
+async fn task_that_was_resumed_without_a_reply_goes_on() {
+    let mut acts = 0;
+    let the_second_act = move |asked: Asked<'_>| {
+        acts += u32::from(matches!(asked, Asked::Intervene));
+        matches!(asked, Asked::Intervene) && acts == 2
+    };
+    let (engine, _) = losing(the_second_act, Settings::default());
+    let definition = Definition::builder("tests", "one", "1.0.0").step("a", takes(1)).build().unwrap();
+    let task = engine.start_definition(&definition, json!({})).await.unwrap();
+    task.pause("ada", None).await.unwrap();
+    let later = async {
+        // Only then, for until then whoever waits has looked and found it paused.
+        let _busy = engine.clock().sleep_until(Timestamp::EPOCH + Duration::from_secs(1)).await;
+        assert!(task.resume("ada").await.is_err(), "the reply is lost");
+    };
+    let both = async { tokio::join!(biased; task.finished(), later).0 };
+    assert!(within_an_hour(&engine, both).await.unwrap().is_complete());
 }

@@ -480,20 +480,28 @@ impl<T: EngineTypes> Engine<T> {
         let pauses = matches!(act, Act::Task { command: TaskCommand::Pause, .. });
         let act =
             Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
-        let done = self.shared.storage.intervene(act).await?;
-        if let Intervened::Moved { task: state, steps, rows } = &done {
+        let done = self.shared.storage.intervene(act).await;
+        if let Ok(Intervened::Moved { steps, rows, .. }) = &done {
             if self.shared.events.is_listening() {
                 self.shared.events.publish(&moved(task, steps, rows, now));
             }
             self.tell_hooks_of_act(task, steps, rows, now).await;
+        }
+        let (may_have_moved, is_open) = match &done {
+            Ok(Intervened::Moved { task: state, .. }) => (true, state.is_open()),
+            Ok(_) => (false, false),
+            // The act may have been carried out, and only the reply lost.
+            Err(error) => (error.is_transient(), true),
+        };
+        if may_have_moved {
             self.shared.inbox.post_if_alive(Message::Look(task), &*self.shared.clock);
-            if state.is_open() && !pauses {
+            if is_open && !pauses {
                 let reason = crate::reason::PENDING_STEPS_REMAINING;
                 tracing::debug!(task = task.0, reason, "an operator's act may have set a task going");
                 self.shared.tell(&[Wake { due: now, task, generation: 0 }]).await;
             }
         }
-        Ok(done)
+        Ok(done?)
     }
 
     /// Tells the hooks of a workflow that this engine has learned what an operator did.
