@@ -430,17 +430,22 @@ impl Simulation {
             let (engine, world) = (process.engine.clone(), Arc::clone(&self.world));
             world.lock().watching.insert((id, task));
             world.note(format_args!("somebody waits in {id} for task {task}"));
+            // No time passes before the engine knows of whoever waits.
+            let busy = self.clock.busy();
             process.spawn(async move {
                 let task_of_engine = engine.task(task);
                 let answer = task_of_engine.finished();
-                let answer = match given_up_after {
-                    None => Some(answer.await),
-                    Some(wait) => tokio::select! {
-                        biased;
-                        answer = answer => Some(answer),
-                        _ = world.clock.sleep_until(world.clock.now() + wait) => None,
-                    },
+                let waits = async {
+                    match given_up_after {
+                        None => Some(answer.await),
+                        Some(wait) => tokio::select! {
+                            biased;
+                            answer = answer => Some(answer),
+                            _ = world.clock.sleep_until(world.clock.now() + wait) => None,
+                        },
+                    }
                 };
+                let (answer, _busy) = busy.wait_for(waits).await;
                 let state = answer.map(|answer| answer.map(|report| report.state()));
                 world.note(format_args!("who waited in {id} for task {task} is told {state:?}"));
                 world.lock().watching.remove(&(id, task));
@@ -550,7 +555,8 @@ impl Simulation {
     fn is_settled(&self) -> bool {
         let creates = self.agenda.values().any(|item| matches!(item, Item::Create(_)));
         let state = self.world.lock();
-        !creates && state.jobs == 0 && state.checker.all_settled() && state.checker.active() == 0
+        let nobody_comes = !creates && state.jobs == 0 && state.watchers.is_empty();
+        nobody_comes && state.checker.all_settled() && state.checker.active() == 0
     }
 
     /// Everything is settled: those who have nothing to do should do nothing.
