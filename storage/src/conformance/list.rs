@@ -190,6 +190,7 @@ macro_rules! __conformance_cases {
                 handler_without_room_left_gives_a_wake_due_now,
                 task_without_a_handler_here_is_parked_ever_longer,
                 parked_wake_stays_until_it_is_due,
+                parking_until_the_end_of_a_back_off_counts,
                 parking_delays_double_up_to_the_longest,
                 parking_begins_anew_after_a_claim,
                 task_is_parked_only_when_no_room_would_have_helped,

@@ -52,6 +52,18 @@ pub async fn parked_wake_stays_until_it_is_due(scene: Scene) {
     assert_eq!(look(1000).await.next_wake, Some(at(3)), "the second time in a row");
 }
 
+/// "In a row" counts the first time as well where a failed step may run again at that very moment.
+pub async fn parking_until_the_end_of_a_back_off_counts(scene: Scene) {
+    let task = scene.start("a, b -> c").await;
+    let claims = scene.claim_all(&task).await;
+    scene.record_at(failed(&task, &claims[0], RetryAdvice::After(2 * PARKED_FIRST)), 5).await;
+    let done = completed(&task, &claims[1], json!({}));
+    let here = |call: AdvanceCall, second| scene.one(call.at(second).handlers(&[]));
+    assert_eq!(here(AdvanceCall::bringing(done), 6).await.next_wake, None, "there is one at that moment");
+    assert_eq!(here(AdvanceCall::wanting(&task), 6).await.next_wake, Some(at(6) + PARKED_FIRST));
+    assert_eq!(here(AdvanceCall::wanting(&task), 7).await.next_wake, Some(at(7) + parked_for(1)));
+}
+
 /// The delays of parking themselves.
 pub async fn parking_delays_double_up_to_the_longest(_: Scene) {
     let seconds: Vec<_> = (0..9).map(|times| parked_for(times).as_secs()).collect();

@@ -44,7 +44,7 @@ impl Wave<'_, '_> {
         if !self.draft.wanted && wake.due().is_some_and(|had| had <= due) {
             return;
         }
-        if parked == Some(due) && wake.due() == parked {
+        if parked == Some(due) && wake.parked_beyond(self.pen.now) == parked {
             return;
         }
         if parked == Some(due) {

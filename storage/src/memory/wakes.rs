@@ -37,11 +37,15 @@ impl TaskWake {
         self.parked = 0;
     }
 
+    /// The later moment until which it was put off.
+    pub(super) fn parked_beyond(&self, now: Timestamp) -> Option<Timestamp> {
+        self.due.filter(|due| self.parked > 0 && *due > now)
+    }
+
     /// When it will be due if it is put off now. Whoever looks before that moment does not put it off further: others
     /// may wait for it.
     pub(super) fn parked_until(&self, now: Timestamp) -> Timestamp {
-        let was_parked = self.due.filter(|due| self.parked > 0 && *due > now);
-        was_parked.unwrap_or_else(|| now + parked_for(self.parked))
+        self.parked_beyond(now).unwrap_or_else(|| now + parked_for(self.parked))
     }
 
     pub(super) const fn park(&mut self, until: Timestamp) {
