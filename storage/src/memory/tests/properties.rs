@@ -8,10 +8,11 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
+use tasker_engine::decide::{Readiness, readiness};
 use tasker_engine::{
     Act, Advance, Beat, Claim, Detail, ErrorReport, HandlerRoom, Intervention, Outcome, OutcomeKind,
-    Recording, Rescue, RetryAdvice, Room, StepCommand, StepState, TaskCommand, TaskId, TaskRecord, Template,
-    Timestamp, Token, WorkerId,
+    Recording, Rescue, RetryAdvice, Room, StepCommand, StepRecord, StepState, TaskCommand, TaskId,
+    TaskRecord, Template, Timestamp, Token, WorkerId,
 };
 
 use super::super::MemoryStorage;
@@ -130,11 +131,14 @@ impl World {
         let expected: Vec<_> =
             call.outcomes.iter().map(|outcome| fence(&before, outcome, &mut fresh)).collect();
         let (brought, wanted, worker) = (call.outcomes.clone(), call.wanted.clone(), call.worker);
+        let parked_beyond = |task: &TaskId| self.storage.store().task(*task).wake.parked_beyond(self.now);
+        let parked: Vec<_> = self.tasks.iter().map(|task| parked_beyond(task).is_some()).collect();
         let progress = self.storage.store().advance(call);
         self.answer(&progress);
-        for (task, before) in self.records().iter().zip(&before) {
+        for ((task, before), was_parked) in self.records().iter().zip(&before).zip(parked) {
             let told = progress.iter().find(|told| told.task == task.id).and_then(|told| told.next_wake);
-            wake_follows(before, task, told, wanted.contains(&task.id), self.now);
+            let is_wanted = wanted.contains(&task.id);
+            wake_follows(before, task, told, !is_wanted || was_parked && is_left_over(task, self.now));
         }
         assert!(progress.is_sorted_by(|one, next| one.task < next.task));
         for (outcome, expected) in brought.iter().zip(expected) {
@@ -213,22 +217,26 @@ fn ended_well(task: TaskId, claim: &Claim) -> Outcome {
     ended(task, claim, OutcomeKind::Completed(Arc::new(json!({ "attempt": claim.attempt }))))
 }
 
-/// The wake of a wanted task is answered, unless it is parked and not yet due; another one is kept, unless there is an
-/// earlier reason.
-fn wake_follows(
-    before: &TaskRecord,
-    after: &TaskRecord,
-    told: Option<Timestamp>,
-    wanted: bool,
-    now: Timestamp,
-) {
+/// Whether a step could run and was not claimed, and not because of the task's own limit.
+fn is_left_over(task: &TaskRecord, now: Timestamp) -> bool {
+    let is_ready =
+        |step: &StepRecord| readiness(&step.facts(), task.parents_satisfied(step), now) == Readiness::Ready;
+    let has_room = task.template.concurrent || task.steps.iter().all(|step| !step.in_process);
+    has_room && task.steps.iter().any(is_ready)
+}
+
+/// A wake is answered, or stays as it is, unless there is an earlier reason: that of a task which was not wanted, or one
+/// that was parked and could again not be taken by whoever looked.
+fn wake_follows(before: &TaskRecord, after: &TaskRecord, told: Option<Timestamp>, stays: bool) {
     let due = |task: &TaskRecord| task.wake.map(|(due, _)| due);
-    if wanted && told.is_none() && before.wake == after.wake && due(before).is_some_and(|due| due > now) {
-        return;
+    let kept = before.wake.filter(|_| stays && after.current.state.is_open() && !after.is_paused());
+    match told {
+        None => assert_eq!(after.wake, kept, "task {}", after.id),
+        Some(told) => {
+            assert_eq!(due(after), Some(told), "task {}", after.id);
+            assert!(kept.is_none_or(|(kept, _)| told < kept), "task {}", after.id);
+        }
     }
-    let kept = due(before).filter(|_| !wanted && after.current.state.is_open() && !after.is_paused());
-    assert_eq!(due(after), told.or(kept), "task {}", after.id);
-    assert!(told.is_none_or(|told| kept.is_none_or(|kept| told < kept)), "task {}", after.id);
 }
 
 /// What an outcome has to be taken for.
