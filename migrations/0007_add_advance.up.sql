@@ -57,8 +57,8 @@ CREATE TYPE tasker_choice AS (
     wake_tasks bigint[],
     wake_dues timestamp[],      -- NULL when only parked
     wake_parked boolean[],      -- some step is left over only for want of a handler
-    full_tasks bigint[],        -- of these tasks some step is left over whose
-    full_handlers text[]        -- handler has a room of its own; may come twice
+    no_room_tasks bigint[],     -- of these tasks some step is left over whose
+    no_room_handlers text[]     -- handler has a room of its own; may come twice
 );
 
 -- Claims.
@@ -533,8 +533,8 @@ DECLARE
     wake_tasks bigint[];
     wake_dues timestamp[];
     wake_parked boolean[];
-    full_tasks bigint[];
-    full_handlers text[];
+    no_room_tasks bigint[];
+    no_room_handlers text[];
     in_turns integer[];         -- the places of those that get the room; NULL when there is enough for all
     place integer := 0;
     next_chosen integer := 1;   -- the place in `in_turns` of the next one
@@ -582,8 +582,8 @@ BEGIN
             some_have_parents := some_have_parents OR c.has_other_parents;
         ELSIF c.handler = ANY (h_names) THEN
             due := p_now;
-            full_tasks := full_tasks || task;
-            full_handlers := full_handlers || c.handler;
+            no_room_tasks := no_room_tasks || task;
+            no_room_handlers := no_room_handlers || c.handler;
         ELSIF h_names IS NULL OR p_others THEN
             due := p_now;
         ELSE
@@ -591,7 +591,8 @@ BEGIN
         END IF;
     END LOOP;
     RETURN (
-        chosen, some_have_rows, some_have_parents, wake_tasks, wake_dues, wake_parked, full_tasks, full_handlers);
+        chosen, some_have_rows, some_have_parents, wake_tasks, wake_dues, wake_parked, no_room_tasks,
+        no_room_handlers);
 END $$;
 
 -- Claims steps: a row `in_progress`, whose id is the token; before it a row `pending` where the last attempt failed.
@@ -838,8 +839,8 @@ END $$;
 --
 -- o_* are outcomes, each once (see `tasker_record`); p_spawned are the steps that they ask for (see `tasker_spawn`), or
 -- NULL. p_wanted are tasks to be looked at in full. p_total, p_per_task, h_names and h_rooms are the room of the
--- worker; NULL is no limit. h_names have rooms of their own; others have no limit with p_others, and no room without. p_below_cancelled is the metadata of steps that
--- are cancelled because a parent was.
+-- worker; NULL is no limit. h_names have rooms of their own; others have no limit with p_others, and no room without.
+-- p_below_cancelled is the metadata of steps that are cancelled because a parent was.
 --
 -- Answers, each part in arrays of one length: the tasks that there are; outcomes that were recorded, by their place
 -- from 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their
@@ -859,7 +860,7 @@ CREATE FUNCTION tasker_advance(
     OUT begun_tasks bigint[], OUT begun_rows bigint[],
     OUT settled_tasks bigint[], OUT settled_states text[], OUT settled_rows bigint[],
     OUT wake_tasks bigint[], OUT wake_dues timestamp[],
-    OUT full_tasks bigint[], OUT full_handlers text[]
+    OUT no_room_tasks bigint[], OUT no_room_handlers text[]
 )
 LANGUAGE plpgsql
 -- A plan is made once for a session and must suit one step as well as five hundred, on tables of any size: nested loops
@@ -945,8 +946,8 @@ BEGIN
     IF judgement.candidates IS NOT NULL THEN
         choice := tasker_choose(
             p_now, judgement.candidates, heads, p_wanted, p_total, p_per_task, h_names, h_rooms, p_others);
-        full_tasks := choice.full_tasks;
-        full_handlers := choice.full_handlers;
+        no_room_tasks := choice.no_room_tasks;
+        no_room_handlers := choice.no_room_handlers;
     END IF;
     IF choice.chosen IS NOT NULL THEN
         claims := tasker_claim(p_now, p_worker, choice.chosen, choice.some_have_rows);

@@ -71,7 +71,7 @@ async fn send(
             parent_results AS "parent_results: Vec<Option<Jsonb>>", begun_tasks, begun_rows,
             settled_tasks, settled_states AS "settled_states: Vec<String>",
             settled_rows AS "settled_rows: Vec<Option<i64>>", wake_tasks, wake_dues AS "wake_dues: Vec<Moment>",
-            full_tasks, full_handlers AS "full_handlers: Vec<String>"
+            no_room_tasks, no_room_handlers AS "no_room_handlers: Vec<String>"
         FROM tasker_advance(
             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"#,
         call.worker.to_string(),

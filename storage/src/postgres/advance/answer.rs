@@ -32,8 +32,8 @@ pub(super) struct Answered {
     pub(super) settled_rows: List<Option<i64>>,
     pub(super) wake_tasks: List<i64>,
     pub(super) wake_dues: List<Moment>,
-    pub(super) full_tasks: List<i64>,
-    pub(super) full_handlers: List<String>,
+    pub(super) no_room_tasks: List<i64>,
+    pub(super) no_room_handlers: List<String>,
 }
 
 /// What it answers.
@@ -89,7 +89,7 @@ impl Answer<'_> {
         for (task, due) in answered.wake_tasks.into_iter().zip(answered.wake_dues) {
             of(&mut progress, task)?.next_wake = Some(due.0);
         }
-        for (task, handler) in answered.full_tasks.into_iter().zip(answered.full_handlers) {
+        for (task, handler) in answered.no_room_tasks.into_iter().zip(answered.no_room_handlers) {
             of(&mut progress, task)?.no_room.push(handler.into());
         }
         let mut progress: Vec<_> = progress.into_values().collect();

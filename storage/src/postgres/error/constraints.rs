@@ -46,6 +46,9 @@ const STATE: Violation = Violation::Broken(
 const EDGE_TO_ITSELF: Violation = Violation::Broken("a step must not wait for itself");
 const NOT_NEGATIVE: Violation = Violation::Broken("a count or place must not be negative");
 const LIMIT: Violation = Violation::Broken("the limit of steps that run at a time must be above zero");
+const CORRELATION_ID: Violation = Violation::Broken(
+    "a correlation id must be letters, digits, `_` and `-`, the first a letter or digit, at most a hundred",
+);
 /// Of tables that only other programs write.
 const NOT_OURS: Violation =
     Violation::Broken("a row of a table that the engine only reads must be as its constraints say");
@@ -95,6 +98,7 @@ const CONSTRAINTS: &[(&str, Violation)] = &[
     ("tasker_task_definitions_pkey", SAME_ROW),
     ("tasker_task_definitions_task_id_fkey", TASK_REMOVED),
     ("tasker_task_definitions_definition_hash_fkey", DEFINITION_REMOVED),
+    ("tasker_task_definitions_correlation_id_check", CORRELATION_ID),
     ("tasker_step_bindings_pkey", SAME_ROW),
     ("tasker_step_bindings_workflow_step_id_fkey", TASK_REMOVED),
     ("tasker_step_bindings_spawn_index_check", NOT_NEGATIVE),
