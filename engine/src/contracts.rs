@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use crate::records::Records;
 use crate::{
     Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
-    EventSink, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue, Rescue,
-    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
+    EventSink, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue,
+    RegistryEvent, Rescue, Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
 };
 
 /// Names every type that an engine is generic over, so that bounds are written once.
@@ -181,6 +181,9 @@ impl Queue for Arc<dyn DynQueue> {
 impl EventSink for Arc<dyn EventSink> {
     fn publish(&self, events: &[Event]) {
         (**self).publish(events);
+    }
+    fn publish_registry(&self, events: &[RegistryEvent]) {
+        (**self).publish_registry(events);
     }
     fn is_listening(&self) -> bool {
         (**self).is_listening()

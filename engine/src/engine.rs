@@ -20,9 +20,9 @@ use crate::{
     Act, BuildErrors, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash, Detail, Dynamic,
     EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Identified,
     IdentityStrategy, Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue,
-    Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage, StorageError, Task,
-    TaskCommand, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, TransitionId, Wake, Worker, WorkerId,
-    identity,
+    RegistryError, Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage,
+    StorageError, Task, TaskCommand, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, TransitionId, Wake,
+    Worker, WorkerId, identity,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -121,6 +121,8 @@ pub(crate) struct Shared<T: EngineTypes> {
     known: Mutex<KnownTasks>,
     /// What this engine has learned; written once a definition.
     definitions: RwLock<HashMap<DefinitionHash, Definition>>,
+    /// The workflows of the registry that it was told to serve last. Held for a look or a change.
+    pub(crate) served: Mutex<BTreeMap<String, DefinitionHash>>,
     handlers: RwLock<Handlers>,
     resources: RwLock<Arc<Resources>>,
     /// Definitions for which this engine has no handlers, as far as it has met them.
@@ -137,6 +139,9 @@ pub enum EngineError {
     /// The workflow is not right.
     #[error(transparent)]
     Build(#[from] BuildErrors),
+    /// A registry cannot be served.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The context does not fit the workflow; nothing was stored.
     #[error("context of {workflow}{}: {misfit}", step.as_ref().map(|step| format!(" (read by step `{step}`)")).unwrap_or_default())]
     Context {
@@ -272,6 +277,7 @@ impl<T: EngineTypes> Engine<T> {
             demand: Condition::default(),
             known: Mutex::default(),
             definitions: RwLock::default(),
+            served: Mutex::default(),
             handlers: RwLock::default(),
             resources: RwLock::default(),
             unserved: RwLock::default(),
@@ -323,19 +329,27 @@ impl<T: EngineTypes> Engine<T> {
     /// # Errors
     /// When a shared resource is missing, or the storage fails.
     pub async fn learn(&self, definition: &Definition) -> Result<(), EngineError> {
-        if self.shared.definition(definition.bound().hash()).is_some() {
+        self.learn_all(std::slice::from_ref(definition)).await
+    }
+
+    /// As [`learn`](Self::learn), all in one call.
+    pub(crate) async fn learn_all(&self, definitions: &[Definition]) -> Result<(), EngineError> {
+        let is_new = |definition: &&Definition| self.shared.definition(definition.bound().hash()).is_none();
+        let new: Vec<_> = definitions.iter().filter(is_new).collect();
+        if new.is_empty() {
             return Ok(());
         }
-        self.check_states(definition)?;
+        new.iter().try_for_each(|definition| self.check_states(definition))?;
         let now = self.shared.clock.now();
-        self.shared.storage.learn(std::slice::from_ref(definition.bound()), now).await?;
-        let mut definitions = self.shared.definitions.write().expect("nothing panics while it learns");
-        definitions.insert(definition.bound().hash().clone(), definition.clone());
+        let bound: Vec<_> = new.iter().map(|definition| Arc::clone(definition.bound())).collect();
+        self.shared.storage.learn(&bound, now).await?;
+        let new = new.into_iter().map(|definition| (definition.bound().hash().clone(), definition.clone()));
+        self.shared.definitions.write().expect("nothing panics while it learns").extend(new);
         self.shared.forget_unserved();
         Ok(())
     }
 
-    fn check_states(&self, definition: &Definition) -> Result<(), EngineError> {
+    pub(crate) fn check_states(&self, definition: &Definition) -> Result<(), EngineError> {
         let resources = self.shared.resources();
         let mut missing = definition.states().filter(|(_, resource)| !resources.has(*resource));
         missing.next().map_or(Ok(()), |(step, resource)| {

@@ -17,6 +17,11 @@ pub trait EventSink: Send + Sync + 'static {
     /// Takes what one commit made true.
     fn publish(&self, events: &[Event]);
 
+    /// Takes what became of workflows when an engine was told to serve them.
+    fn publish_registry(&self, events: &[RegistryEvent]) {
+        let _ = events;
+    }
+
     /// Whether events are worth building at all.
     fn is_listening(&self) -> bool {
         true
@@ -34,6 +39,20 @@ pub struct Event {
     pub step: Option<StepId>,
     /// By which row of the audit trail, if by one.
     pub transition: Option<TransitionId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of a workflow when an engine was told to serve it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RegistryEvent {
+    /// What happened: `handler.registered`, `handler.unregistered` or `handler.validation_failed`.
+    pub name: EventName,
+    /// The workflow, as `shop/checkout 1.0.0`.
+    pub workflow: String,
+    /// Why it was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_error: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -89,6 +108,12 @@ event_names! {
     StepResolvedManually = "step.resolved_manually",
     /// An outcome came under a claim that no longer counts.
     StepOutcomeStale = "step.outcome_stale",
+    /// A workflow is served.
+    HandlerRegistered = "handler.registered",
+    /// A workflow is served no longer.
+    HandlerUnregistered = "handler.unregistered",
+    /// A workflow that was to be served cannot be.
+    HandlerValidationFailed = "handler.validation_failed",
 }
 
 impl fmt::Display for EventName {
@@ -145,6 +170,8 @@ impl EventSink for NoEvents {
 pub struct MemoryEventLog {
     /// Guards the list; held while events are copied in or out.
     events: Arc<Mutex<Vec<Event>>>,
+    /// Likewise.
+    registry: Arc<Mutex<Vec<RegistryEvent>>>,
 }
 
 impl MemoryEventLog {
@@ -158,6 +185,11 @@ impl MemoryEventLog {
         self.events.lock().expect("nothing panics while it copies events").clone()
     }
 
+    /// What became of workflows, in order.
+    pub fn of_registry(&self) -> Vec<RegistryEvent> {
+        self.registry.lock().expect("nothing panics while it copies events").clone()
+    }
+
     /// The names of what happened to one task and its steps, in order.
     pub fn names_of(&self, task: TaskId) -> Vec<&'static str> {
         self.all().iter().filter(|event| event.task == task).map(|event| event.name.as_str()).collect()
@@ -167,5 +199,9 @@ impl MemoryEventLog {
 impl EventSink for MemoryEventLog {
     fn publish(&self, events: &[Event]) {
         self.events.lock().expect("nothing panics while it copies events").extend_from_slice(events);
+    }
+
+    fn publish_registry(&self, events: &[RegistryEvent]) {
+        self.registry.lock().expect("nothing panics while it copies events").extend_from_slice(events);
     }
 }

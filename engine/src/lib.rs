@@ -38,6 +38,7 @@ mod request;
 mod retry;
 mod run_loop;
 mod schema;
+mod serve;
 mod settings;
 mod state;
 mod storage;
@@ -66,7 +67,7 @@ pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
     TIMEOUT, WORKER_SHUTDOWN,
 };
-pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents};
+pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents, RegistryEvent};
 pub use face::{
     AnyContext, Argument, Config, Context, Input, LinkedWorkflow, Lists, Output, Outputs, Part, Payload,
     Readable, Spawn, State, Step, StepContext, Workflow,
@@ -86,6 +87,7 @@ pub use registry::{DescribedStep, DescribedWorkflow, Registry, RegistryError};
 pub use report::{Dynamic, Report, Task};
 pub use request::{NamedRequest, PlannedStep, RequestErrors, RequestPlan};
 pub use retry::{Fixed, RetryPolicy};
+pub use serve::OpenTasks;
 pub use settings::{SettingsError, SettingsErrors};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;

@@ -6,7 +6,6 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::records::{RecordError, Records, TaskColumn, Tasks};
 use crate::template::nearest;
 use crate::{
     Definition, HandlerName, LinkedWorkflow, NamedRequest, StepName, TaskId, TemplateGraph, Version,
@@ -82,6 +81,9 @@ pub enum RegistryError {
         /// Which, with the full name of their workflow.
         tasks: Vec<(TaskId, String)>,
     },
+    /// The storage keeps no records, so nobody can tell which tasks are open.
+    #[error("this storage cannot tell which tasks are open; serve with `OpenTasks::Leave`")]
+    NoRecords,
 }
 
 fn hint(nearest: Option<&str>, versions: &[Version]) -> String {
@@ -190,7 +192,8 @@ impl Registry {
         before.map(|before| before.definition)
     }
 
-    /// Takes a workflow out. Its tasks wait until somebody has it again: see [`check_open`](Self::check_open).
+    /// Takes a workflow out. Its tasks wait until somebody serves it again: see
+    /// [`Engine::serve`](crate::Engine::serve).
     pub fn remove(&mut self, namespace: &str, name: &str, version: Version) -> Option<Definition> {
         let key = (namespace.to_owned(), name.to_owned());
         let versions = self.workflows.get_mut(&key)?;
@@ -284,55 +287,6 @@ impl Registry {
         let definition = self.find(namespace, name, version)?;
         let place = self.registered(namespace, name, version).map(|found| found.place.clone());
         Ok(DescribedWorkflow::of(definition, place.unwrap_or_default()))
-    }
-
-    /// The active tasks of a storage whose workflow is not registered, with the full name of that.
-    ///
-    /// ```
-    /// # use tasker::prelude::*;
-    /// # use tasker::Registry;
-    /// # #[step] async fn pay() -> StepResult<u64> { Ok(1) }
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let engine = Engine::in_memory();
-    /// let definition = Definition::builder("shop", "checkout", "1.0.0").step("pay", Pay).build()?;
-    /// engine.start_definition(&definition, serde_json::json!({})).await?;
-    ///
-    /// let registry = Registry::new();
-    /// let records = engine.records().expect("memory has records");
-    /// let dropped = registry.check_open(registry.unregistered(records).await?).unwrap_err();
-    /// assert!(dropped.to_string().ends_with("task 1 of shop/checkout 1.0.0"), "{dropped}");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub async fn unregistered(&self, records: &dyn Records) -> Result<Vec<(TaskId, String)>, RecordError> {
-        const PAGE: u32 = 1000;
-        let mut found = vec![];
-        let mut page = Tasks::active().ascending(TaskColumn::TaskId).limit(PAGE);
-        loop {
-            let rows = page.rows(records).await?;
-            let Some(last) = rows.last().map(|row| row.task_id) else { return Ok(found) };
-            found.extend(rows.into_iter().filter_map(|row| {
-                let version = row.version.parse();
-                let known = version
-                    .is_ok_and(|version| self.registered(&row.namespace_name, &row.name, version).is_some());
-                let workflow = format!("{}/{} {}", row.namespace_name, row.name, row.version);
-                (!known).then_some((row.task_id, workflow))
-            }));
-            page = page.after(last);
-        }
-    }
-
-    /// Refuses to go on without a workflow that open tasks need: they would wait for ever. A host gives those of its
-    /// storage when it starts ([`unregistered`](Self::unregistered)), and decides whether to go on all the same.
-    ///
-    /// # Errors
-    /// Lists the tasks whose workflow is not registered.
-    pub fn check_open(&self, open: impl IntoIterator<Item = (TaskId, String)>) -> Result<(), RegistryError> {
-        let known: std::collections::BTreeSet<_> = self.list().map(Definition::full_name).collect();
-        let tasks: Vec<_> = open.into_iter().filter(|(_, workflow)| !known.contains(workflow)).collect();
-        if tasks.is_empty() { Ok(()) } else { Err(RegistryError::OpenTasks { tasks }) }
     }
 }
 
@@ -514,14 +468,11 @@ mod tests {
     }
 
     #[test]
-    fn open_tasks_of_a_dropped_version_are_listed() {
+    fn what_is_removed_is_gone() {
         let mut registry = registry(&[("shop", "checkout", "1.0.0"), ("shop", "checkout", "2.0.0")]);
-        let open =
-            || [(TaskId(7), "shop/checkout 1.0.0".to_owned()), (TaskId(8), "shop/checkout 2.0.0".to_owned())];
-        assert_eq!(registry.check_open(open()), Ok(()));
         assert!(registry.remove("shop", "checkout", Version(1, 0, 0)).is_some());
-        let error = registry.check_open(open()).unwrap_err().to_string();
-        assert_eq!(error, "tasks are open whose workflow is not registered: task 7 of shop/checkout 1.0.0");
+        assert!(registry.remove("shop", "checkout", Version(1, 0, 0)).is_none());
+        assert!(registry.find("shop", "checkout", Version(2, 0, 0)).is_ok());
         assert!(registry.remove("shop", "checkout", Version(2, 0, 0)).is_some());
         assert!(registry.is_empty() && registry.namespaces().is_empty());
     }

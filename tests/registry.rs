@@ -1,0 +1,119 @@
+//! Engines that serve a registry: what they refuse at the start, whom they leave alone, and what they tell.
+
+use serde_json::json;
+use tasker::prelude::*;
+use tasker::{EventName, MemoryEventLog, OpenTasks, Registry, RegistryError, Settings, TaskId, Version};
+
+#[step]
+async fn pay() -> StepResult<u64> {
+    Ok(1)
+}
+
+struct Till;
+
+#[step]
+async fn ring(_till: State<Till>) -> StepResult<u64> {
+    Ok(2)
+}
+
+fn checkout(version: &str) -> Definition {
+    Definition::builder("shop", "checkout", version).step("pay", Pay).build().unwrap()
+}
+
+fn registry(definitions: impl IntoIterator<Item = Definition>) -> Registry {
+    let mut registry = Registry::new();
+    for definition in definitions {
+        registry.register(definition, "tests").unwrap();
+    }
+    registry
+}
+
+fn told(log: &MemoryEventLog) -> Vec<(EventName, String)> {
+    log.of_registry().into_iter().map(|event| (event.name, event.workflow)).collect()
+}
+
+fn listening() -> (Engine, MemoryEventLog) {
+    let log = MemoryEventLog::new();
+    let clock = SimulatedClock::new(tasker::Timestamp::EPOCH);
+    (Engine::in_memory_with(clock, log.clone(), Settings::default()).unwrap(), log)
+}
+
+#[tokio::test]
+async fn a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted() {
+    let (engine, log) = listening();
+    engine.serve(&registry([checkout("1.0.0")]), OpenTasks::Refuse).await.unwrap();
+    let open = engine.start_definition(&checkout("1.0.0"), json!({})).await.unwrap().id();
+    let done = engine.start_definition(&checkout("1.0.0"), json!({ "again": true })).await.unwrap();
+    done.finished().await.unwrap();
+
+    let other = registry([checkout("2.0.0")]);
+    let refused = engine.serve(&other, OpenTasks::Refuse).await.unwrap_err();
+    let left = vec![(open, "shop/checkout 1.0.0".to_owned())];
+    let EngineError::Registry(RegistryError::OpenTasks { tasks }) = &refused else { panic!("{refused}") };
+    assert_eq!(*tasks, left, "the settled one is nobody's concern");
+    assert_eq!(told(&log).len(), 1, "nothing became of the other registry");
+
+    assert_eq!(engine.serve(&other, OpenTasks::Leave).await.unwrap(), left);
+    assert_eq!(
+        told(&log),
+        [
+            (EventName::HandlerRegistered, "shop/checkout 1.0.0".to_owned()),
+            (EventName::HandlerUnregistered, "shop/checkout 1.0.0".to_owned()),
+            (EventName::HandlerRegistered, "shop/checkout 2.0.0".to_owned()),
+        ]
+    );
+    let both = registry([checkout("1.0.0"), checkout("2.0.0")]);
+    assert_eq!(engine.serve(&both, OpenTasks::Refuse).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn many_open_tasks_are_all_listed() {
+    let engine = Engine::in_memory();
+    let definition = checkout("1.0.0");
+    for order in 0..1_100 {
+        engine.start_definition(&definition, json!({ "order": order })).await.unwrap();
+    }
+    let refused = engine.serve(&Registry::new(), OpenTasks::Refuse).await.unwrap_err();
+    let EngineError::Registry(RegistryError::OpenTasks { tasks }) = &refused else { panic!("{refused}") };
+    assert_eq!(tasks.len(), 1_100);
+    assert!(refused.to_string().ends_with("and 1080 more"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_served_is_told_and_nothing_is_learned() {
+    let (engine, log) = listening();
+    let till = Definition::builder("shop", "till", "1.0.0").step("ring", Ring).build().unwrap();
+    let served = registry([checkout("1.0.0"), till]);
+    let refused = engine.serve(&served, OpenTasks::Refuse).await.unwrap_err();
+    assert!(matches!(refused, EngineError::MissingState { .. }), "{refused}");
+    let events = log.of_registry();
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((event.name.as_str(), &*event.workflow), ("handler.validation_failed", "shop/till 1.0.0"));
+    assert_eq!(event.validation_error, Some(refused.to_string()));
+
+    let engine = engine.state(Till);
+    engine.serve(&served, OpenTasks::Refuse).await.unwrap();
+    assert_eq!(told(&log).len(), 3);
+    engine.serve(&served, OpenTasks::Refuse).await.unwrap();
+    assert_eq!(told(&log).len(), 3, "nothing is new");
+}
+
+#[tokio::test]
+async fn a_changed_workflow_of_the_same_version_is_told_once_more() {
+    let (engine, log) = listening();
+    engine.serve(&registry([checkout("1.0.0")]), OpenTasks::Refuse).await.unwrap();
+    let changed = Definition::builder("shop", "checkout", "1.0.0").step("pay", Pay).step("again", Pay);
+    engine.serve(&registry([changed.build().unwrap()]), OpenTasks::Refuse).await.unwrap();
+    assert_eq!(told(&log).len(), 2);
+}
+
+#[tokio::test]
+async fn served_workflows_are_run_for_whoever_started_them() {
+    let engine = Engine::in_memory();
+    let registry = registry([checkout("1.0.0")]);
+    engine.serve(&registry, OpenTasks::Refuse).await.unwrap();
+    let definition = registry.find("shop", "checkout", Version(1, 0, 0)).unwrap();
+    let task = engine.start_definition(definition, json!({})).await.unwrap();
+    assert!(task.finished().await.unwrap().is_complete());
+    assert_eq!(task.id(), TaskId(1));
+}
