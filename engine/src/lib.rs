@@ -50,7 +50,9 @@ mod worker;
 #[cfg(feature = "yaml")]
 mod yaml;
 
-pub use cache::{Cache, CacheCounts, CacheError, Cached, LocalCache};
+#[cfg(feature = "cache")]
+pub use cache::LocalCache;
+pub use cache::{Cache, CacheCounts, CacheError, Cached};
 pub use clock::{
     Busy, Clock, ClockKeeper, ClockReading, DynClock, ServerClock, SimulatedClock, Skew, SystemClock,
 };

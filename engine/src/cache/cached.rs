@@ -1,5 +1,4 @@
-//! A cache for answers that are expensive: one small trait, an implementation in this process, and what every use of
-//! one needs: one computation at a time for a key, counts, and no harm when it fails.
+//! A cache in use.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,134 +6,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::{DynClock, Timestamp};
-
-/// Keeps values for a while. A host may bring its own, shared between processes.
-///
-/// # Contract
-///
-/// - A value that was put is got until its time is over, or earlier forgotten for want of room; never longer.
-/// - After `remove` it is not got.
-/// - Nothing is promised of two processes at once but that a value is got whole.
-#[async_trait]
-pub trait Cache: Send + Sync + 'static {
-    /// What is kept under a key.
-    ///
-    /// # Errors
-    /// When the cache cannot be reached; the caller goes on without.
-    async fn get(&self, key: &str) -> Result<Option<Arc<Value>>, CacheError>;
-
-    /// Keeps a value for that long.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    async fn put(&self, key: &str, value: Arc<Value>, ttl: Duration) -> Result<(), CacheError>;
-
-    /// Forgets a value.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    async fn remove(&self, key: &str) -> Result<(), CacheError>;
-
-    /// What it can do, in the reference's words: `distributed_atomic`, `distributed_basic` or `local_only`.
-    fn mode(&self) -> &'static str {
-        "local_only"
-    }
-}
-
-/// A cache that could not be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("the cache failed")]
-pub struct CacheError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// The default: values in the memory of this process, by its clock, at most so many.
-///
-/// When there is no room, the value goes that would end first.
-pub struct LocalCache {
-    clock: Arc<dyn DynClock>,
-    most: usize,
-    /// Guards the values; held for a look or a change.
-    values: Mutex<HashMap<String, Kept>>,
-}
-
-struct Kept {
-    value: Arc<Value>,
-    until: Timestamp,
-}
-
-impl LocalCache {
-    /// For at most that many values.
-    pub fn new(clock: Arc<dyn DynClock>, most: usize) -> Self {
-        Self { clock, most, values: Mutex::default() }
-    }
-
-    fn values(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        self.values.lock().expect("nothing panics while it holds the values")
-    }
-}
-
-impl fmt::Debug for LocalCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LocalCache({} of {})", self.values().len(), self.most)
-    }
-}
-
-#[async_trait]
-impl Cache for LocalCache {
-    async fn get(&self, key: &str) -> Result<Option<Arc<Value>>, CacheError> {
-        let now = self.clock.dyn_now();
-        let mut values = self.values();
-        match values.get(key) {
-            Some(kept) if kept.until > now => Ok(Some(Arc::clone(&kept.value))),
-            Some(_) => {
-                values.remove(key);
-                Ok(None)
-            }
-            None => Ok(None),
-        }
-    }
-
-    async fn put(&self, key: &str, value: Arc<Value>, ttl: Duration) -> Result<(), CacheError> {
-        let now = self.clock.dyn_now();
-        let mut values = self.values();
-        if values.len() >= self.most && !values.contains_key(key) {
-            values.retain(|_, kept| kept.until > now);
-        }
-        if values.len() >= self.most && !values.contains_key(key) {
-            let first = values.iter().min_by_key(|(_, kept)| kept.until).map(|(key, _)| key.clone());
-            first.and_then(|key| values.remove(&key));
-        }
-        if self.most > 0 {
-            values.insert(key.to_owned(), Kept { value, until: now + ttl });
-        }
-        Ok(())
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), CacheError> {
-        self.values().remove(key);
-        Ok(())
-    }
-}
+use super::{Cache, CacheError};
+use crate::records::{Model, RecordError, Scope, Table};
 
 /// A cache in use: computes what is missing, once for all who ask at a time, and counts.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use tasker::{Cached, LocalCache, SystemClock};
+/// use tasker::records::Tasks;
+/// use tasker::{Cached, InMemory, LocalCache, SystemClock};
 ///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let cached = Cached::new(Arc::new(LocalCache::new(Arc::new(SystemClock::default()), 1000)));
-/// let count = || async { Ok::<u64, String>(41 + 1) };
-/// assert_eq!(cached.get_or("answer", Duration::from_secs(15), count).await, Ok(42));
-/// assert_eq!(cached.get_or("answer", Duration::from_secs(15), count).await, Ok(42));
+/// let ttl = Duration::from_secs(15);
+/// let answer = || async { Ok::<u64, std::io::Error>(41 + 1) };
+/// assert_eq!(cached.get_or("answer", ttl, answer).await?, 42);
+/// assert_eq!(cached.get_or("answer", ttl, answer).await?, 42);
 /// assert_eq!((cached.counts().hits, cached.counts().misses), (1, 1));
-/// # }
+///
+/// let engine = tasker::Engine::in_memory();
+/// let records = engine.records().expect("memory has records");
+/// assert_eq!(cached.count(&Tasks::active(), records, ttl).await?, 0);
+/// # Ok(()) }
 /// ```
 pub struct Cached {
     cache: Arc<dyn Cache>,
@@ -193,6 +90,19 @@ impl Cached {
             Some(found) => Ok(found),
             None => self.computed(key, ttl, compute).await,
         }
+    }
+
+    /// How many rows of a scope there are: what a status asks for every few seconds, and a database counts for long.
+    ///
+    /// # Errors
+    /// Those of the records.
+    pub async fn count<M: Model>(
+        &self,
+        scope: &Scope<M>,
+        records: &(impl Table<M> + ?Sized),
+        ttl: Duration,
+    ) -> Result<u64, RecordError> {
+        self.get_or(&format!("count {} {scope:?}", M::NAME), ttl, || scope.count(records)).await
     }
 
     async fn computed<T, E, F>(
@@ -291,15 +201,34 @@ impl fmt::Debug for Cached {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
-    use serde_json::json;
+    use async_trait::async_trait;
+    use serde_json::Value;
 
     use super::*;
-    use crate::{Clock as _, SimulatedClock};
 
     const TTL: Duration = Duration::from_secs(15);
 
-    fn cached(clock: &SimulatedClock) -> Cached {
-        Cached::new(Arc::new(LocalCache::new(Arc::new(clock.clone()), 2)))
+    /// Keeps everything, for ever.
+    #[derive(Default)]
+    struct Plain(Mutex<HashMap<String, Arc<Value>>>);
+
+    #[async_trait]
+    impl Cache for Plain {
+        async fn get(&self, key: &str) -> Result<Option<Arc<Value>>, CacheError> {
+            Ok(self.0.lock().unwrap().get(key).cloned())
+        }
+        async fn put(&self, key: &str, value: Arc<Value>, _: Duration) -> Result<(), CacheError> {
+            self.0.lock().unwrap().insert(key.to_owned(), value);
+            Ok(())
+        }
+        async fn remove(&self, key: &str) -> Result<(), CacheError> {
+            self.0.lock().unwrap().remove(key);
+            Ok(())
+        }
+    }
+
+    fn cached() -> Cached {
+        Cached::new(Arc::new(Plain::default()))
     }
 
     async fn number(cached: &Cached, key: &str, computed: &AtomicUsize) -> usize {
@@ -308,33 +237,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_is_kept_until_its_time_is_over_and_no_longer() {
-        let clock = SimulatedClock::new(Timestamp::EPOCH);
-        let (cached, computed) = (cached(&clock), AtomicUsize::new(0));
+    async fn what_is_missing_is_computed_once_and_counted() {
+        let (cached, computed) = (cached(), AtomicUsize::new(0));
         assert_eq!(number(&cached, "a", &computed).await, 0);
         assert_eq!(number(&cached, "a", &computed).await, 0);
-        drop(clock.sleep_until(Timestamp::EPOCH + TTL).await);
-        assert_eq!(number(&cached, "a", &computed).await, 1);
+        assert_eq!(number(&cached, "b", &computed).await, 1);
         cached.remove("a").await;
         assert_eq!(number(&cached, "a", &computed).await, 2);
         assert_eq!(cached.counts(), CacheCounts { hits: 1, misses: 3, failures: 0 });
     }
 
     #[tokio::test]
-    async fn there_are_never_more_values_than_there_is_room() {
-        let clock = SimulatedClock::new(Timestamp::EPOCH);
-        let cache = LocalCache::new(Arc::new(clock), 2);
-        for (key, seconds) in [("a", 30), ("b", 10), ("c", 20)] {
-            cache.put(key, Arc::new(json!(1)), Duration::from_secs(seconds)).await.unwrap();
-        }
-        let has = async |key| cache.get(key).await.unwrap().is_some();
-        assert!(has("a").await && !has("b").await && has("c").await, "what would end first went");
-    }
-
-    #[tokio::test]
     async fn many_who_ask_at_once_cause_one_computation() {
-        let clock = SimulatedClock::new(Timestamp::EPOCH);
-        let cached = Arc::new(cached(&clock));
+        let cached = Arc::new(cached());
         let (begun, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
         let ask = || {
             let (cached, begun, go) = (Arc::clone(&cached), Arc::clone(&begun), Arc::clone(&go));
@@ -362,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_computation_is_not_kept() {
-        let cached = cached(&SimulatedClock::new(Timestamp::EPOCH));
+        let cached = cached();
         let failed = cached.get_or::<u64, _, _>("a", TTL, || async { Err("away") }).await;
         assert_eq!(failed, Err("away"));
         assert_eq!(cached.get_or("a", TTL, || async { Ok::<_, String>(1) }).await, Ok(1));
@@ -394,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_read_back_is_computed_again() {
-        let cached = cached(&SimulatedClock::new(Timestamp::EPOCH));
+        let cached = cached();
         assert_eq!(
             cached.get_or("a", TTL, || async { Ok::<_, String>("text".to_owned()) }).await.unwrap(),
             "text"
