@@ -117,3 +117,32 @@ async fn served_workflows_are_run_for_whoever_started_them() {
     assert!(task.finished().await.unwrap().is_complete());
     assert_eq!(task.id(), TaskId(1));
 }
+
+/// A program that knows the handlers and has not seen the workflow, on the storage of one that started its tasks.
+#[tokio::test]
+async fn a_stored_template_is_put_together_once_for_all_its_tasks() {
+    let clock: std::sync::Arc<dyn tasker::DynClock> =
+        std::sync::Arc::new(SimulatedClock::new(tasker::Timestamp::EPOCH));
+    let storage: std::sync::Arc<dyn tasker::DynStorage> = std::sync::Arc::new(tasker::MemoryStorage::new());
+    let engine = || {
+        let parts: tasker::Parts<tasker::Erased> = tasker::Parts {
+            storage: std::sync::Arc::clone(&storage),
+            queue: std::sync::Arc::new(tasker::MemoryQueue::new(std::sync::Arc::clone(&clock))),
+            clock: std::sync::Arc::clone(&clock),
+            events: std::sync::Arc::new(tasker::NoEvents),
+        };
+        Engine::new(parts, Settings::default()).unwrap()
+    };
+    let starts = engine();
+    let mut tasks = vec![];
+    for order in 0..20 {
+        tasks
+            .push(starts.start_definition(&checkout("1.0.0"), json!({ "order": order })).await.unwrap().id());
+    }
+    let runs = engine().handlers(Handlers::new().with::<Pay>());
+    for task in tasks {
+        assert!(runs.task(task).finished().await.unwrap().is_complete());
+    }
+    let counts = runs.template_counts();
+    assert_eq!((counts.misses, counts.hits), (1, 19));
+}

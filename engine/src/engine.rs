@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::built::Built;
 use crate::hooks::{HookCalls, Told};
 use crate::host::Wanting;
 use crate::inbox::{Inbox, Message};
@@ -17,10 +18,10 @@ use crate::payload::{self, Limits};
 use crate::records::Records;
 use crate::run_loop::RunLoop;
 use crate::{
-    Act, BuildErrors, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash, Detail, Dynamic,
-    EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers, Identified,
-    IdentityStrategy, Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue,
-    RegistryError, Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage,
+    Act, BuildErrors, CacheCounts, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash,
+    Detail, Dynamic, EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers,
+    Identified, IdentityStrategy, Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts,
+    Queue, RegistryError, Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage,
     StorageError, Task, TaskCommand, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, TransitionId, Wake,
     Worker, WorkerId, identity,
 };
@@ -121,6 +122,8 @@ pub(crate) struct Shared<T: EngineTypes> {
     known: Mutex<KnownTasks>,
     /// What this engine has learned; written once a definition.
     definitions: RwLock<HashMap<DefinitionHash, Definition>>,
+    /// What was put together of templates that it has not learned.
+    built: Built,
     /// The workflows of the registry that it was told to serve last. Held for a look or a change.
     pub(crate) served: Mutex<BTreeMap<String, DefinitionHash>>,
     handlers: RwLock<Handlers>,
@@ -277,6 +280,7 @@ impl<T: EngineTypes> Engine<T> {
             demand: Condition::default(),
             known: Mutex::default(),
             definitions: RwLock::default(),
+            built: Built::default(),
             served: Mutex::default(),
             handlers: RwLock::default(),
             resources: RwLock::default(),
@@ -300,6 +304,7 @@ impl<T: EngineTypes> Engine<T> {
     #[must_use]
     pub fn handlers(self, handlers: Handlers) -> Self {
         *self.shared.handlers.write().expect("nothing panics while it sets the handlers") = handlers;
+        self.shared.built.forget();
         self.shared.forget_unserved();
         self
     }
@@ -317,6 +322,11 @@ impl<T: EngineTypes> Engine<T> {
     /// The engine's time.
     pub fn clock(&self) -> &T::Clock {
         &self.shared.clock
+    }
+
+    /// How often the definition of a task that was started elsewhere was put together, and how often it was there.
+    pub fn template_counts(&self) -> CacheCounts {
+        self.shared.built.counts()
     }
 
     /// How it behaves.
@@ -790,7 +800,11 @@ impl<T: EngineTypes> Shared<T> {
         for record in records {
             let definition = match self.definition(&record.definition) {
                 Some(definition) => Ok(definition),
-                None => Definition::from_template((*record.template).clone(), &handlers)
+                None => self
+                    .built
+                    .get_or(&record.definition, || {
+                        Definition::from_template((*record.template).clone(), &handlers)
+                    })
                     .inspect_err(|_| self.note_unserved(&record.definition)),
             };
             let is_noted = definition.is_err();

@@ -4,6 +4,7 @@
 
 mod attempt;
 pub mod audit;
+mod built;
 mod cache;
 mod clock;
 mod condition;
@@ -75,8 +76,9 @@ pub use face::{
     Readable, Spawn, State, Step, StepContext, Workflow,
 };
 pub use handler::{
-    Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed, IntoHandler, Misfit,
-    Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode, fits, handler_fn,
+    Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed,
+    IntoHandler, Misfit, Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode,
+    fits, handler_fn,
 };
 pub use hooks::{Hooks, Moved, MovedTo, TaskPlan};
 pub use host::{Handled, Tended};
