@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -146,12 +147,14 @@ pub struct Misfit {
     pub message: String,
     /// Whether it is a key that its type does not know.
     pub unknown_key: bool,
+    /// The keys that its type knows, where it is a struct whose keys are all to be known.
+    pub known_keys: &'static [&'static str],
 }
 
 impl Misfit {
     /// Of a value, or of the one at a path inside it.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), unknown_key: false }
+        Self { path: path.into(), message: message.into(), unknown_key: false, known_keys: &[] }
     }
 }
 
@@ -287,6 +290,41 @@ impl Entry {
         (self.make)(config)
     }
 
+    /// The keys of its configuration; none where any configuration will do.
+    ///
+    /// ```
+    /// use tasker::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Charge { gateway: String, retries: u32 }
+    /// #[step]
+    /// impl Charge {
+    ///     async fn process(&self) -> StepResult<String> { Ok(format!("{} {}", self.gateway, self.retries)) }
+    /// }
+    /// assert_eq!(tasker::Entry::of::<Charge>().config_keys(), ["gateway", "retries"]);
+    /// ```
+    pub fn config_keys(&self) -> &'static [&'static str] {
+        // No struct is made of `true`, and whoever refuses it says what he knows.
+        self.make(&Value::Bool(true)).err().map_or(&[], |misfit| misfit.known_keys)
+    }
+
+    /// What people and programs are told of it.
+    pub fn describe(&self) -> DescribedHandler {
+        let Policy { retry_limit, retryable, skippable, timeout_seconds } = self.policy;
+        DescribedHandler {
+            name: self.name.clone(),
+            path: self.path(),
+            place: self.place.map(|place| place.to_string()),
+            config_keys: self.config_keys(),
+            reads: self.needs.inputs.iter().map(|need| need.says.clone()).collect(),
+            resources: self.needs.states.iter().map(TypeKey::name).collect(),
+            retry_limit,
+            retryable,
+            skippable,
+            timeout_seconds,
+        }
+    }
+
     /// `module::name`, or the short name where there is no module.
     pub fn path(&self) -> String {
         self.place.map_or_else(|| self.name.to_string(), |place| format!("{}::{}", place.module, self.name))
@@ -302,6 +340,31 @@ impl Entry {
     fn is_same(&self, other: &Self) -> bool {
         self.handler.is_some() && self.handler == other.handler
     }
+}
+
+/// A handler as people and programs are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DescribedHandler {
+    /// The short name.
+    pub name: HandlerName,
+    /// The name with its module.
+    pub path: String,
+    /// Where it is declared; none for one that was inserted by hand.
+    pub place: Option<String>,
+    /// The keys of its configuration; none where any configuration will do.
+    pub config_keys: &'static [&'static str],
+    /// What it reads of other steps.
+    pub reads: Vec<String>,
+    /// The shared resources that it takes, by their types.
+    pub resources: Vec<&'static str>,
+    /// How many attempts it says there may be.
+    pub retry_limit: u32,
+    /// Whether it says there may be a second one.
+    pub retryable: bool,
+    /// Whether it says that a request may pass over it.
+    pub skippable: bool,
+    /// How long it says an attempt may take.
+    pub timeout_seconds: Option<u64>,
 }
 
 impl fmt::Debug for Entry {
@@ -373,6 +436,31 @@ impl Handlers {
             entries.push(entry);
         }
         self
+    }
+
+    /// Adds a handler in the place of all of its name, and answers those.
+    pub fn replace(&mut self, entry: Entry) -> Vec<Entry> {
+        self.by_name.insert(entry.name.clone(), vec![entry]).unwrap_or_default()
+    }
+
+    /// Takes out all handlers of a short name.
+    pub fn remove(&mut self, name: &str) -> Vec<Entry> {
+        self.by_name.remove(name).unwrap_or_default()
+    }
+
+    /// All handlers, by name.
+    pub fn list(&self) -> impl Iterator<Item = &Entry> {
+        self.by_name.values().flatten()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list().count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
     }
 
     /// All short names.

@@ -34,16 +34,20 @@ pub(crate) fn decode_known<T: Readable>(value: &Value) -> Result<T, Misfit> {
         (Err(error), Some(path)) if error.to_string().starts_with("missing field") => {
             Err(unknown_key::<T>(&path))
         }
-        (Err(error), _) => Err(Misfit::new(track.path().to_string(), error.to_string())),
+        (Err(error), _) => {
+            let misfit = Misfit::new(track.path().to_string(), error.to_string());
+            Err(Misfit { known_keys: fields_of::<T>(), ..misfit })
+        }
         (Ok(_), Some(path)) => Err(unknown_key::<T>(&path)),
     }
 }
 
 fn unknown_key<T: Readable>(path: &str) -> Misfit {
-    let near = nearest(path, fields_of::<T>().iter().copied());
+    let known_keys = fields_of::<T>();
+    let near = nearest(path, known_keys.iter().copied());
     let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     let message = format!("no such key in the configuration of this handler{near}");
-    Misfit { unknown_key: true, ..Misfit::new(path, message) }
+    Misfit { unknown_key: true, known_keys, ..Misfit::new(path, message) }
 }
 
 /// As `items[0].price`.

@@ -76,7 +76,7 @@ pub use face::{
     Readable, Spawn, State, Step, StepContext, Workflow,
 };
 pub use handler::{
-    Arity, Call, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed,
+    Arity, Call, DescribedHandler, DynHandler, Entry, Fits, FnHandler, Handlers, InputKey, InputNeed,
     IntoHandler, Misfit, Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode,
     fits, handler_fn,
 };
@@ -87,7 +87,7 @@ pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, Tran
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
 pub use queue::{Delivery, Enqueue, ForeignQueue, Interest, MemoryQueue, Queue, QueueError};
 pub use reenqueue::{Again, Reenqueue, ReenqueueDelays, reason};
-pub use registry::{DescribedStep, DescribedWorkflow, Registry, RegistryError};
+pub use registry::{DeclaredEvent, DescribedStep, DescribedWorkflow, Registry, RegistryError};
 pub use report::{Dynamic, Report, Task};
 pub use request::{NamedRequest, PlannedStep, RequestErrors, RequestPlan};
 pub use retry::{Fixed, RetryPolicy};

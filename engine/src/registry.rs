@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::template::nearest;
 use crate::{
-    Definition, HandlerName, LinkedWorkflow, NamedRequest, StepName, TaskId, TemplateGraph, Version,
+    Definition, DescribedHandler, HandlerName, LinkedWorkflow, NamedRequest, StepName, TaskId, TemplateGraph,
+    Version,
 };
 
 /// Workflows by namespace, name and version.
@@ -259,6 +260,26 @@ impl Registry {
         self.workflows.values().flat_map(BTreeMap::values).map(|registered| &registered.definition)
     }
 
+    /// The events that the workflows declare, by name; of two of one name the first counts.
+    pub fn custom_events(&self) -> Vec<DeclaredEvent> {
+        let mut declared = BTreeMap::new();
+        for definition in self.list() {
+            let template = definition.template();
+            let of_steps = template.step_templates.iter().flat_map(|step| {
+                step.custom_events.iter().map(|event| (event, step.handler_class.to_string()))
+            });
+            let own = template.custom_events.iter().map(|event| (event, template.name.clone()));
+            for (event, fired_by) in own.chain(of_steps) {
+                declared.entry(&event.name).or_insert_with(|| DeclaredEvent {
+                    name: event.name.clone(),
+                    description: event.description.clone().unwrap_or_else(|| "Custom event".to_owned()),
+                    fired_by: vec![fired_by],
+                });
+            }
+        }
+        declared.into_values().collect()
+    }
+
     fn in_namespace(&self, wanted: &str) -> impl Iterator<Item = (&str, &BTreeMap<Version, Registered>)> {
         let inside = self.workflows.iter().filter(move |((namespace, _), _)| namespace == wanted);
         inside.map(|((_, name), versions)| (&**name, versions))
@@ -290,6 +311,17 @@ impl Registry {
     }
 }
 
+/// An event that a workflow declares, with the reference's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeclaredEvent {
+    /// As `order.fulfilled`.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// The handler of the step that declares it; the workflow's name where that does.
+    pub fired_by: Vec<String>,
+}
+
 /// A workflow as people and programs are told of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DescribedWorkflow {
@@ -316,8 +348,10 @@ pub struct DescribedWorkflow {
 pub struct DescribedStep {
     /// The name.
     pub name: StepName,
-    /// What runs it.
+    /// The name of what runs it.
     pub handler_class: HandlerName,
+    /// What runs it.
+    pub handler: DescribedHandler,
     /// What its handler is made with, with the names of variables in it, not their values.
     pub handler_config: Value,
     /// The external system it talks to.
@@ -333,9 +367,11 @@ pub struct DescribedStep {
 impl DescribedWorkflow {
     fn of(definition: &Definition, place: String) -> Self {
         let template = definition.template();
-        let steps = template.step_templates.iter().map(|step| DescribedStep {
+        let steps = template.step_templates.iter().zip(definition.steps());
+        let steps = steps.map(|(step, bound)| DescribedStep {
             name: step.name.clone(),
             handler_class: step.handler_class.clone(),
+            handler: bound.entry.describe(),
             handler_config: step.handler_config.clone(),
             dependent_system: template.system_of(step).to_owned(),
             default_retry_limit: step.default_retry_limit,
@@ -478,11 +514,30 @@ mod tests {
     }
 
     #[test]
+    fn declared_events_are_listed_once_with_who_fires_them() {
+        let declaring = |version: &str, text: &str| {
+            let work = handler_fn(|_: Call| async { Ok(json!(1)) });
+            let builder = Definition::builder("shop", "checkout", version).step("work", work);
+            builder.custom_event("order.done", text).build().unwrap()
+        };
+        let mut registry = Registry::new();
+        registry.register(declaring("1.0.0", "the first"), "code").unwrap();
+        registry.register(declaring("2.0.0", "the second"), "code").unwrap();
+        let event = DeclaredEvent {
+            name: "order.done".to_owned(),
+            description: "the first".to_owned(),
+            fired_by: vec!["checkout".to_owned()],
+        };
+        assert_eq!(registry.custom_events(), [event]);
+    }
+
+    #[test]
     fn a_workflow_is_described_with_its_graph() {
         let registry = registry(&[("shop", "checkout", "1.0.0")]);
         let described = registry.describe("shop", "checkout", Version(1, 0, 0)).unwrap();
         let json = serde_json::to_value(&described).unwrap();
         assert_eq!(json["steps"][0]["dependent_system"], "unknown");
+        assert_eq!(json["steps"][0]["handler"]["config_keys"], json!([]));
         assert_eq!(json["dependency_graph"]["summary"]["total_steps"], 1);
         assert_eq!(described.to_string(), "shop/checkout 1.0.0 (code)\n  step_0 by step_0, 3 attempts");
     }
