@@ -186,6 +186,36 @@ impl DefinitionBuilder {
         self
     }
 
+    /// What the workflow works on, checked by the JSON Schema of its type, whose defaults are stored with the context.
+    ///
+    /// ```
+    /// use tasker::prelude::*;
+    /// use tasker::schemars::{self, JsonSchema};
+    /// # #[step] async fn pay() -> StepResult<u64> { Ok(1) }
+    ///
+    /// #[derive(JsonSchema, serde::Serialize, serde::Deserialize)]
+    /// struct Order {
+    ///     #[schemars(range(min = 1))]
+    ///     cents: u64,
+    ///     #[serde(default)]
+    ///     express: bool,
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Definition::builder("shop", "checkout", "1.0.0").context_by_schema::<Order>();
+    /// let definition = builder.step("pay", Pay).build()?;
+    /// let engine = Engine::in_memory();
+    /// let refused = engine.start_definition(&definition, serde_json::json!({ "cents": 0 })).await.unwrap_err();
+    /// assert!(matches!(refused, EngineError::Schema { .. }), "{refused}");
+    /// let task = engine.start_definition(&definition, serde_json::json!({ "cents": 5 })).await?;
+    /// assert_eq!(task.finished().await?.record().request.context["express"], false);
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn context_by_schema<C: serde::de::DeserializeOwned + schemars::JsonSchema + 'static>(self) -> Self {
+        self.context::<C>().schema(schemars::schema_for!(C).to_value())
+    }
+
     /// How the schema is read.
     #[must_use]
     pub const fn schema_mode(mut self, mode: SchemaMode) -> Self {

@@ -105,6 +105,10 @@ pub use worker::Worker;
 #[cfg(feature = "yaml")]
 pub use yaml::{TemplateErrors, TemplateFile, TemplateReader, YamlLimits, template_schema};
 
+/// For [`DefinitionBuilder::context_by_schema`].
+#[cfg(feature = "schema")]
+pub use schemars;
+
 /// What generated code names. No part of the interface.
 #[doc(hidden)]
 pub mod __private {
