@@ -1,7 +1,10 @@
 //! Whatever a stranger sends: never a panic, never half of a workflow.
 
+use std::fs;
+use std::path::PathBuf;
+
 use proptest::prelude::*;
-use tasker::{TemplateReader, UnknownKeys, YamlLimits};
+use tasker::{Registry, TemplateReader, UnknownKeys, YamlLimits};
 
 use crate::{all_handlers, read};
 
@@ -99,6 +102,26 @@ proptest! {
                     prop_assert!(mistake.at.line().unwrap_or(0) <= lines + 1, "{mistake}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn of_a_directory_with_a_mutated_template_all_is_registered_or_nothing(
+        file in 0..FILES.len(), mutations in prop::collection::vec(mutation(), 1..4),
+    ) {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("templates").join("mutated");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("a.yaml"), read("shapes/tree.yaml")).unwrap();
+        fs::write(directory.join("b.yaml"), mutated(&read(FILES[file]), &mutations)).unwrap();
+        let handlers = all_handlers();
+        let mut registry = Registry::new();
+        match TemplateReader::new(&handlers).environment("test").directory(&directory) {
+            Ok(files) => {
+                let workflows = files.into_iter().map(|file| (file.definition, file.at.to_string()));
+                prop_assert!(registry.register_all(workflows).is_ok());
+                prop_assert_eq!(registry.len(), 2);
+            }
+            Err(errors) => prop_assert!(!errors.mistakes.is_empty()),
         }
     }
 }
