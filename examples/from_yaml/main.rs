@@ -15,10 +15,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use comfy_table::Cell;
-use common::{Column, Failure, completed, ended, lines, print, table};
+use common::{Backend, Column, Failure, Kept, completed, ended, lines, print, table};
 use serde_json::{Value, json};
 use tasker::prelude::*;
-use tasker::{StepRecord, TemplateFile, TemplateReader, UnknownKeys};
+use tasker::{NoEvents, Settings, StepRecord, TemplateFile, TemplateReader, UnknownKeys};
 
 /// Runs a workflow from a YAML template.
 #[derive(Parser)]
@@ -47,6 +47,9 @@ struct Arguments {
     /// Print the graph as a Mermaid flow chart, and run nothing
     #[arg(long)]
     diagram: bool,
+
+    #[command(flatten)]
+    kept: Kept,
 }
 
 const AFTER_HELP: &str = "\
@@ -72,7 +75,8 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print(&warnings)?;
 
-    let engine = Engine::in_memory().state(handlers::Stock::default());
+    let backend = Backend::open(arguments.kept.database.as_ref()).await?;
+    let engine = backend.engine(NoEvents, Settings::default())?.state(handlers::Stock::default());
     let task = engine.start_definition(&definition, context(arguments)?).await.map_err(refused)?;
     let report = completed(task.finished().await?)?;
     print(&(steps(&report) + "\n" + &figures(&definition, &report)?))
