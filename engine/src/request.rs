@@ -67,6 +67,13 @@ impl Request {
         self
     }
 
+    /// What the task is part of.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation_id = Some(id.into());
+        self
+    }
+
     /// Passes over a skippable step.
     #[must_use]
     pub fn bypass(mut self, step: impl Into<StepName>) -> Self {
