@@ -26,7 +26,8 @@ use crate::{
 /// assert_eq!(registry.latest("shop", "checkout").unwrap().full_name(), "shop/checkout 10.0.0");
 /// assert_eq!(registry.find("shop", "checkout", "9.0.0".parse()?)?.full_name(), "shop/checkout 9.0.0");
 ///
-/// let taken = registry.register(version("9.0.0")?, "orders.yaml:1:7").unwrap_err();
+/// let other = Definition::builder("shop", "checkout", "9.0.0").step("pay", Pay).step("once_more", Pay).build()?;
+/// let taken = registry.register(other, "orders.yaml:1:7").unwrap_err();
 /// assert!(taken.to_string().starts_with("Handler 'checkout' already registered in namespace 'shop' version '9.0.0'."));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
