@@ -177,6 +177,25 @@ fn a_worker_that_only_looks_on_rescues_after_an_outage_too() {
     assert_eq!(report.state(), TaskState::Complete);
 }
 
+#[tokio::test]
+async fn a_sweep_that_takes_long_leaves_time_for_work() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let watched = Watched::new(&storage, {
+        let clock = clock.clone();
+        move |operation, _| {
+            if operation == "sweep" {
+                clock.advance(Duration::from_secs(100));
+            }
+            Fate::Made
+        }
+    });
+    let engine = engine(1, Arc::clone(&watched) as _, &clock);
+    let task = engine.start_definition(&shares::chain(60), json!({})).await.unwrap();
+    engine.worker().run_until(moment(&clock, at(1_000))).await;
+    assert_eq!(task.report().await.unwrap().state(), TaskState::Complete);
+    assert!((2..8).contains(&watched.calls("sweep")), "{} sweeps", watched.calls("sweep"));
+}
+
 /// Leaves steps in progress, as a process does that dies.
 fn claim_and_die(definition: &Definition, storage: &MemoryStorage, clock: &SimulatedClock) -> tasker::TaskId {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -28,7 +28,7 @@ async fn start(engine: &Engine, definition: &Definition, tasks: usize) -> Vec<Ta
 }
 
 /// Steps that wait for one another and sleep a second each.
-fn chain(length: usize) -> Definition {
+pub(crate) fn chain(length: usize) -> Definition {
     let nap = || {
         handler_fn(|call: Call| async move {
             call.sleep(Duration::from_secs(1)).await;

@@ -64,15 +64,21 @@ impl<T: EngineTypes> RunLoop<T> {
     ///
     /// Whoever has not heard from the storage for so long that others cannot have beaten either, be it that the storage
     /// was away or that this process stood still, does not judge their silence, and gives them time to beat first. He
-    /// looks on meanwhile, so that he knows when the storage is there.
+    /// asks something small meanwhile, so that he knows when the storage is there.
+    ///
+    /// The next round is so long after the end of this one that there is time for work, however long it took.
     pub(super) async fn take_care(&mut self) {
         let now = self.shared.clock.now();
         let lost_after = self.shared.settings.worker_lost_after;
         let may_judge = now >= self.judges_from && now.since(self.heard_at) <= self.silence_of_an_outage();
-        self.care_at = Some(now + lost_after / 2);
-        let sweeps = self.rounds.is_multiple_of(SWEEP_EVERY) || !may_judge;
-        self.rounds = self.rounds.wrapping_add(1);
-        match self.care(now, may_judge.then(|| now - lost_after), sweeps).await {
+        let cared = if may_judge {
+            let sweeps = self.rounds.is_multiple_of(SWEEP_EVERY);
+            self.rounds = self.rounds.wrapping_add(1);
+            self.care(now, now - lost_after, sweeps).await
+        } else {
+            self.shared.storage.due(now, 0).await.map(|_| false)
+        };
+        match cared {
             Ok(found) => {
                 self.heard();
                 if found {
@@ -83,19 +89,12 @@ impl<T: EngineTypes> RunLoop<T> {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the storage was not looked after");
             }
         }
+        self.care_at = Some(self.shared.clock.now() + lost_after / 2);
     }
 
     /// Answers whether anything was found.
-    async fn care(
-        &self,
-        now: Timestamp,
-        lost_before: Option<Timestamp>,
-        sweeps: bool,
-    ) -> Result<bool, StorageError> {
-        let rescued = match lost_before {
-            Some(lost_before) => self.rescue(now, lost_before).await?,
-            None => 0,
-        };
+    async fn care(&self, now: Timestamp, lost_before: Timestamp, sweeps: bool) -> Result<bool, StorageError> {
+        let rescued = self.rescue(now, lost_before).await?;
         let woken = if sweeps { self.sweep(now).await? } else { 0 };
         Ok(rescued + woken > 0)
     }
