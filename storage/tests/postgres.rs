@@ -28,6 +28,9 @@ mod fixture;
 mod graphs;
 #[path = "postgres/interleavings.rs"]
 mod interleavings;
+#[cfg(all(feature = "conformance", feature = "memory"))]
+#[path = "postgres/pooler.rs"]
+mod pooler;
 #[path = "postgres/prepared.rs"]
 mod prepared;
 #[cfg(all(feature = "conformance", feature = "memory"))]

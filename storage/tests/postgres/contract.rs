@@ -32,23 +32,31 @@ impl Harness for Postgres {
     }
 
     async fn lose_wake(&self, storage: &PostgresStorage, task: TaskId) {
-        sqlx::query("DELETE FROM tasker_wakes WHERE task_id = $1")
-            .bind(task.0)
-            .execute(storage.pool())
-            .await
-            .expect("the wake is removed");
+        lose_wake(storage, task).await;
     }
 
     async fn make_draft(&self, storage: &PostgresStorage, task: TaskId) {
-        sqlx::raw_sql(AssertSqlSafe(format!(
-            "SELECT tasker_move_tasks(
-                '2026-01-01', ARRAY[{task}::bigint], ARRAY['pending'], ARRAY[jsonb_build_object('phase', 'draft')]);
-            DELETE FROM tasker_wakes WHERE task_id = {task};"
-        )))
+        make_draft(storage, task).await;
+    }
+}
+
+pub(crate) async fn lose_wake(storage: &PostgresStorage, task: TaskId) {
+    sqlx::query("DELETE FROM tasker_wakes WHERE task_id = $1")
+        .bind(task.0)
         .execute(storage.pool())
         .await
-        .expect("the draft is made");
-    }
+        .expect("the wake is removed");
+}
+
+pub(crate) async fn make_draft(storage: &PostgresStorage, task: TaskId) {
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "SELECT tasker_move_tasks(
+            '2026-01-01', ARRAY[{task}::bigint], ARRAY['pending'], ARRAY[jsonb_build_object('phase', 'draft')]);
+        DELETE FROM tasker_wakes WHERE task_id = {task};"
+    )))
+    .execute(storage.pool())
+    .await
+    .expect("the draft is made");
 }
 
 tasker_storage::storage_conformance!(postgres, Postgres::default());

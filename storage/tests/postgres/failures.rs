@@ -284,12 +284,30 @@ async fn a_schema_that_is_not_found_is_refused_with_what_to_do() {
     }
 }
 
+/// A role of the test's own: roles belong to the server, which other tests share.
+fn role(fixture: &Fixture) -> String {
+    format!("guest_of_{}", fixture.options().get_database().expect("a name"))
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_connections_may_take_one_later() {
+    let fixture = Fixture::new().await;
+    let role = role(&fixture);
+    fixture.sql(format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")).await;
+    let url = fixture.url();
+    let (_, place) = url.split_once('@').expect("a user");
+    let url = format!("postgres://{role}@{place}");
+    let error = PostgresStorage::connect(&url).await.unwrap_err();
+    fixture.sql(format!("DROP ROLE {role}")).await;
+    assert!(error.is_transient(), "{error:?}");
+    assert_eq!(refusal(&error).code(), "53300");
+}
+
 #[tokio::test]
 async fn a_user_without_rights_is_refused_with_what_to_do() {
     let fixture = Fixture::new().await;
     let task = fixture.start("a").await;
-    // Roles belong to the server, which other tests share.
-    let role = format!("guest_of_{}", fixture.options().get_database().expect("a name"));
+    let role = role(&fixture);
     fixture.sql(format!("CREATE ROLE {role} LOGIN")).await;
     let pool = PgPool::connect_with(fixture.options().username(&role)).await.unwrap();
     let error = PostgresStorage::from(pool.clone()).advance(wanting(task.id)).await.unwrap_err();

@@ -41,6 +41,10 @@ impl Fixture {
         self.database.options()
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         self.storage.pool()
     }
