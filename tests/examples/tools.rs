@@ -44,7 +44,12 @@ impl Run {
 }
 
 pub(crate) fn run(example: &str, arguments: &[&str]) -> Run {
-    let output = Command::new(program(example)).args(arguments).output().unwrap();
+    let mut command = Command::new(program(example));
+    // What tells the tests something is no setting of the program's.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TASKER_")) {
+        command.env_remove(name);
+    }
+    let output = command.args(arguments).output().unwrap();
     let Output { status, stdout, stderr } = output;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }

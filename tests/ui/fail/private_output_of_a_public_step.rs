@@ -5,11 +5,11 @@ pub mod payments {
     use tasker::prelude::*;
 
     #[derive(Serialize, Deserialize)]
-    struct Secret;
+    struct Wallet;
 
     #[step]
-    pub async fn leak() -> StepResult<Secret> {
-        Ok(Secret)
+    pub async fn leak() -> StepResult<Wallet> {
+        Ok(Wallet)
     }
 }
 
