@@ -83,7 +83,7 @@ const KINDS: [&str; 22] = [
 #[test]
 fn simulations_meet_everything_that_matters() {
     let mut total = Counts::default();
-    for seed in 1000..1100 {
+    for seed in 1000..1200 {
         total += &simulate(seed, false).counts;
     }
     for kind in KINDS {

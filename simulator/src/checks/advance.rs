@@ -6,8 +6,8 @@ use serde_json::Value;
 use tasker_engine::audit::LATE_OUTCOME;
 use tasker_engine::decide::settlement;
 use tasker_engine::{
-    Advance, Outcome, OutcomeKind, Progress, Recorded, Recording, StepId, StepRecord, StepState, TaskId,
-    TaskRecord, TaskState, Timestamp, Token, Transition,
+    Advance, Outcome, OutcomeKind, Progress, Recorded, Recording, StepId, StepName, StepRecord, StepState,
+    TaskId, TaskRecord, TaskState, Timestamp, Token, Transition,
 };
 
 use super::claims::Claimed;
@@ -141,13 +141,14 @@ impl Checker {
                 new = rest;
             }
             let spawned_by = after.binding.spawned_by.as_ref().map(|by| by.step);
-            let is_spawned = before.is_none() && spawned_by.is_some_and(|by| brought.contains_key(&by));
-            ensure!(
-                before.is_some() || is_spawned,
-                "a step is added only by an outcome that counts",
-                "{}",
-                after.name
-            );
+            if before.is_none() {
+                let by = spawned_by.and_then(|by| brought.get(&by));
+                let Some(by) = by else {
+                    ensure!(false, "a step is added only by an outcome that counts", "{}", after.name);
+                    return Ok(());
+                };
+                stands_where_it_was_asked_for(&change.after, after, by)?;
+            }
             match new {
                 [] => {}
                 [row] if row.to == StepState::Cancelled => {
@@ -177,6 +178,25 @@ impl Checker {
         claimed.add(&change.after, &fresh);
         Ok(())
     }
+}
+
+/// A step that was added waits for whom it was to wait for, and whoever was to wait for it does.
+fn stands_where_it_was_asked_for(task: &TaskRecord, step: &StepRecord, by: &Outcome) -> Check {
+    let named = |name: &StepName| task.steps.iter().find(|step| step.name == *name);
+    let asked = by.spawned.iter().find(|spawned| spawned.name == step.name);
+    let Some(asked) = asked else {
+        ensure!(false, "a step is added only where it was asked for", "{}", step.name);
+        return Ok(());
+    };
+    let after = asked.after.iter().filter_map(named).map(|parent| parent.id);
+    for parent in after.chain([by.step]) {
+        ensure!(step.parents.contains(&parent), "a spawned step waits for its parents", "{}", step.name);
+    }
+    for child in asked.before.iter().filter_map(named) {
+        let waits = child.parents.contains(&step.id);
+        ensure!(waits, "a join waits for what is spawned before it", "{} for {}", child.name, step.name);
+    }
+    Ok(())
 }
 
 /// A row that records an outcome says so.
