@@ -173,7 +173,7 @@ fn read_file(path: &FilePath, layer: &'static str, findings: &mut Findings) -> O
         }
     };
     let source = Source::file(&name, &String::from_utf8_lossy(&bytes), Some(layer));
-    let text = source.decode(&bytes, LONGEST).map_err(|mistake| findings.mistakes.push(mistake)).ok()?;
+    let text = source.decode(&bytes, LONGEST).map_err(|mistake| findings.mistakes.push(*mistake)).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     parse(path, &source, text, findings)
 }

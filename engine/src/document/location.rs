@@ -44,15 +44,19 @@ impl Source {
     ///
     /// # Errors
     /// When there are more than that; with the place of the first byte that is no UTF-8.
-    pub(crate) fn decode<'a>(self: &Arc<Self>, bytes: &'a [u8], most: usize) -> Result<&'a str, Mistake> {
+    pub(crate) fn decode<'a>(
+        self: &Arc<Self>,
+        bytes: &'a [u8],
+        most: usize,
+    ) -> Result<&'a str, Box<Mistake>> {
         if bytes.len() > most {
             let fault = Fault::TooLarge { what: "bytes", found: bytes.len(), max: most };
-            return Err(Mistake::new(&self.whole(), fault));
+            return Err(Mistake::new(&self.whole(), fault).into());
         }
         let other = |name: &str| Mistake::new(&self.whole(), Fault::Encoding(format!("this is {name}")));
         match bytes {
-            [0xFF, 0xFE, ..] => return Err(other("UTF-16, little endian")),
-            [0xFE, 0xFF, ..] => return Err(other("UTF-16, big endian")),
+            [0xFF, 0xFE, ..] => return Err(other("UTF-16, little endian").into()),
+            [0xFE, 0xFF, ..] => return Err(other("UTF-16, big endian").into()),
             _ => {}
         }
         std::str::from_utf8(bytes).map_err(|error| {
@@ -60,7 +64,7 @@ impl Source {
             let (line, column) = end_of(&String::from_utf8_lossy(before));
             let byte = after.first().copied().unwrap_or_default();
             let fault = Fault::Encoding(format!("the byte 0x{byte:02X} here is not UTF-8"));
-            Mistake::new(&self.at(line, column), fault)
+            Mistake::new(&self.at(line, column), fault).into()
         })
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn parse(
     match reader.document() {
         Ok(node) => Some(node),
         Err(mistake) => {
-            mistakes.push(mistake);
+            mistakes.push(*mistake);
             None
         }
     }
@@ -68,7 +68,7 @@ struct Anchored {
 }
 
 /// A mistake after which nothing can be read.
-type Read<T> = Result<T, Mistake>;
+type Read<T> = Result<T, Box<Mistake>>;
 
 impl<'a> Reader<'a> {
     fn document(mut self) -> Read<Node> {
@@ -79,11 +79,11 @@ impl<'a> Reader<'a> {
             match event {
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 Event::StreamEnd => {
-                    let empty = || syntax(&self.source.at(1, 1), "there is nothing here");
+                    let empty = || Box::new(syntax(&self.source.at(1, 1), "there is nothing here"));
                     return node.ok_or_else(empty);
                 }
                 _ if node.is_some() => {
-                    return Err(syntax(&at, "a second document begins here; write one in each file"));
+                    return Err(syntax(&at, "a second document begins here; write one in each file").into());
                 }
                 event => node = Some(self.node(event, span, 0)?),
             }
@@ -95,14 +95,15 @@ impl<'a> Reader<'a> {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
                 let at = self.at(*error.marker());
-                Err(match error.kind() {
+                let mistake = match error.kind() {
                     ErrorKind::RecursionLimitExceeded => {
                         Mistake::new(&at, Fault::TooDeep { max: self.limits.depth })
                     }
                     _ => syntax(&at, error.info()),
-                })
+                };
+                Err(mistake.into())
             }
-            None => Err(syntax(&self.source.whole(), "the document ends too early")),
+            None => Err(syntax(&self.source.whole(), "the document ends too early").into()),
         }
     }
 
@@ -130,7 +131,7 @@ impl<'a> Reader<'a> {
             }
             Event::Alias(anchor) => {
                 let Some(anchored) = self.anchors.get(&anchor) else {
-                    return Err(syntax(&at, "this alias stands inside what it names"));
+                    return Err(syntax(&at, "this alias stands inside what it names").into());
                 };
                 let (values, height) = (anchored.values, anchored.height);
                 self.count(values, &at)?;
@@ -141,7 +142,7 @@ impl<'a> Reader<'a> {
                 self.mistakes.push(syntax(&at, format!("nothing is named `&{name}` above")));
                 (Data::Null, 0)
             }
-            other => return Err(syntax(&at, format!("a value was expected, not {other:?}"))),
+            other => return Err(syntax(&at, format!("a value was expected, not {other:?}")).into()),
         };
         if anchor != 0 {
             let (values, height) = (self.values - before, height(&data));
@@ -156,7 +157,7 @@ impl<'a> Reader<'a> {
         if depth <= self.limits.depth {
             return Ok(());
         }
-        Err(Mistake::new(at, Fault::TooDeep { max: self.limits.depth }))
+        Err(Mistake::new(at, Fault::TooDeep { max: self.limits.depth }).into())
     }
 
     /// Counts values before they are made, so that a bomb of aliases is refused when it is lit.
@@ -166,7 +167,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let fault = Fault::TooLarge { what: "values", found: self.values, max: self.limits.values };
-        Err(Mistake::new(at, fault))
+        Err(Mistake::new(at, fault).into())
     }
 
     fn items(&mut self, depth: usize) -> Read<Vec<Node>> {

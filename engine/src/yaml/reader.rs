@@ -162,7 +162,7 @@ impl<'a> TemplateReader<'a> {
         let source: Arc<Source> = Source::file(name, &lossy, None);
         let text = source
             .decode(bytes, self.limits.bytes)
-            .map_err(|mistake| findings.mistakes.push(mistake))
+            .map_err(|mistake| findings.mistakes.push(*mistake))
             .ok()?;
         let mut root = parse(&source, text, self.limits, &mut findings.mistakes)?;
         check(&root, &TEMPLATE, &KeyPath::Root, findings);
