@@ -20,7 +20,7 @@ use tasker_engine::{
 
 use super::PostgresStorage;
 use super::error::storage_error;
-use super::values::{Moment, column, integer, list};
+use super::values::{List, Moment, integer};
 use notify::{Listener, Notifier};
 
 /// For so long a wake that was handed out is hidden from other receivers. By then its task was looked at, or the
@@ -155,22 +155,24 @@ impl Inner {
     /// Wakes that are due; or else when to look again, if that is known.
     async fn hand_out(&self, interest: &Interest) -> Result<(Vec<Wake>, Option<Timestamp>), StorageError> {
         let unserved: Vec<&str> = interest.unserved.iter().map(|hash| hash.as_str()).collect();
-        let row = sqlx::query("SELECT * FROM tasker_receive_wakes($1, $2, $3, $4, $5)")
-            .bind(Moment(self.clock.now()))
-            .bind(integer(interest.limit.clamp(1, 10_000)))
-            .bind(HIDDEN)
-            .bind(PATIENCE)
-            .bind(unserved)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(storage_error)?;
-        let tasks = list::<i64>(&row, "tasks")?.into_iter().map(TaskId);
-        let dues = list::<Moment>(&row, "dues")?.into_iter().map(|due| due.0);
-        let generations: Vec<i64> = list(&row, "generations")?;
-        let wakes = tasks.zip(dues).zip(generations);
-        let wakes = wakes.map(|((task, due), generation)| Wake { due, task, generation }).collect();
-        let next: Option<Moment> = column(&row, "next")?;
-        Ok((wakes, next.map(|next| next.0)))
+        let row = sqlx::query!(
+            r#"SELECT tasks, dues AS "dues: Vec<Moment>", generations, next
+               FROM tasker_receive_wakes($1, $2, $3, $4, $5)"#,
+            Moment(self.clock.now()),
+            integer(interest.limit.clamp(1, 10_000)),
+            HIDDEN as _,
+            PATIENCE as _,
+            &unserved,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let wakes = List::from(row.tasks).into_iter().zip(List::from(row.dues));
+        let wakes = wakes.zip(List::from(row.generations));
+        let wakes = wakes
+            .map(|((task, due), generation)| Wake { due: due.0, task: TaskId(task), generation })
+            .collect();
+        Ok((wakes, row.next.map(|next| next.0)))
     }
 }
 

@@ -15,7 +15,7 @@ use super::PostgresStorage;
 use super::error::storage_error;
 use super::load::load;
 use super::operate::{WakeAt, apply, lost_step, may_wake};
-use super::values::{Moment, column, list};
+use super::values::{List, Moment};
 
 /// How many tasks are taken in one transaction.
 const PAGE: i32 = 500;
@@ -61,18 +61,21 @@ impl PostgresStorage {
         let mut after = Some(0);
         while let Some(place) = after {
             let mut transaction = self.begin().await?;
-            let row = sqlx::query("SELECT * FROM tasker_take_over($1, $2, $3, $4)")
-                .bind(Moment(now))
-                .bind(definition.hash().as_str())
-                .bind(place)
-                .bind(PAGE)
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(storage_error)?;
-            let tasks: Vec<_> = list::<i64>(&row, "taken")?.into_iter().map(TaskId).collect();
-            let left = list::<i64>(&row, "remaining")?.into_iter().map(TaskId);
-            let left: Vec<_> = left.zip(list::<String>(&row, "reasons")?).collect();
-            after = column(&row, "next")?;
+            let row = sqlx::query!(
+                r#"SELECT taken, remaining, reasons AS "reasons: Vec<String>", next
+                   FROM tasker_take_over($1, $2, $3, $4)"#,
+                Moment(now),
+                definition.hash().as_str(),
+                place,
+                PAGE,
+            )
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+            let tasks: Vec<_> = List::from(row.taken).into_iter().map(TaskId).collect();
+            let left = List::from(row.remaining).into_iter().map(TaskId);
+            let left: Vec<_> = left.zip(List::from(row.reasons)).collect();
+            after = row.next;
             let failed = match interrupted {
                 Interrupted::Leave => vec![],
                 Interrupted::Fail => self.fail_interrupted(&mut transaction, &tasks, now).await?,

@@ -120,14 +120,6 @@ where
     row.try_get(name).map_err(|error| corrupt(format!("column {name}"), error))
 }
 
-/// As [`column`], of one that holds an array; NULL is an empty one.
-pub(super) fn list<T>(row: &PgRow, name: &'static str) -> Result<Vec<T>, StorageError>
-where
-    T: for<'a> Decode<'a, Postgres> + Type<Postgres> + PgHasArrayType,
-{
-    Ok(column::<Option<Vec<T>>>(row, name)?.unwrap_or_default())
-}
-
 /// An array that came back; NULL is an empty one.
 #[derive(Debug)]
 pub(super) struct List<T>(Vec<T>);

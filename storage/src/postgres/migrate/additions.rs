@@ -7,6 +7,7 @@ use std::fmt;
 use sqlx::{PgConnection, Row as _};
 
 use super::MigrateError;
+use super::statement::statement;
 
 /// An index or a constraint.
 #[derive(Debug)]
@@ -154,17 +155,20 @@ pub(super) const ADDITIONS: &[Addition] = &[
 impl Addition {
     /// Whether it is there, or something that does the same under another name.
     pub(super) async fn is_there(&self, connection: &mut PgConnection) -> Result<bool, MigrateError> {
-        let found = sqlx::query_scalar(
+        let found = statement!(
             "SELECT EXISTS (
                  SELECT FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid
                  WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND (i.indisunique OR NOT $2) AND (
                      x.relname = $3 OR regexp_replace(pg_get_indexdef(x.oid), '^.* USING ', 'USING ') = $4)
              ) OR EXISTS (
                  SELECT FROM pg_constraint AS c
-                 WHERE c.conrelid = to_regclass($1) AND pg_get_constraintdef(c.oid) = $4)",
+                 WHERE c.conrelid = to_regclass($1) AND pg_get_constraintdef(c.oid) = $4) AS is_there",
+            self.table,
+            self.is_unique,
+            self.name,
+            self.shape,
         );
-        let found = found.bind(self.table).bind(self.is_unique).bind(self.name).bind(self.shape);
-        Ok(found.fetch_one(connection).await?)
+        Ok(found.fetch_one(connection).await?.try_get("is_there")?)
     }
 
     /// The rows in its way, if there are any.

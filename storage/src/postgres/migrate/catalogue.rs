@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{PgConnection, Row as _};
 
 use super::additions;
+use super::statement::statement;
 use super::{Difference, MigrateError};
 use crate::postgres::migrations::{MIGRATIONS, Makes};
 
@@ -82,18 +83,19 @@ pub(super) async fn differences(connection: &mut PgConnection) -> Result<Vec<Dif
 
 /// The reference's tables in the first schema of the search path.
 async fn read(connection: &mut PgConnection) -> Result<Catalogue, MigrateError> {
-    let columns = sqlx::query(
+    let columns = statement!(
         "SELECT c.relname::text AS of_table, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS of_type,
              NOT a.attnotnull AS nullable, pg_get_expr(d.adbin, d.adrelid) AS default_value,
              a.attidentity <> '' OR a.attgenerated <> '' AS generated
          FROM pg_class AS c
          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1) AND c.relkind = 'r'
+         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1::text[]) AND c.relkind = 'r'
          ORDER BY c.relname, a.attnum",
+        &REFERENCE_TABLES[..],
     );
     let mut catalogue = Catalogue::new();
-    for row in columns.bind(&REFERENCE_TABLES[..]).fetch_all(&mut *connection).await? {
+    for row in columns.fetch_all(&mut *connection).await? {
         let column = Column {
             of_type: plain_type(row.try_get("of_type")?),
             nullable: row.try_get("nullable")?,
@@ -103,21 +105,22 @@ async fn read(connection: &mut PgConnection) -> Result<Catalogue, MigrateError> 
         let table = catalogue.entry(row.try_get("of_table")?).or_default();
         table.columns.insert(row.try_get("name")?, column);
     }
-    let rules = sqlx::query(
+    let rules = statement!(
         "SELECT c.relname::text AS of_table, k.conname::text AS name, pg_get_constraintdef(k.oid) AS definition
          FROM pg_class AS c
          JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype IN ('p', 'f')
-         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1) AND c.relkind = 'r'
+         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1::text[]) AND c.relkind = 'r'
          UNION ALL
          SELECT c.relname::text, x.relname::text,
              'UNIQUE ' || regexp_replace(pg_get_indexdef(i.indexrelid), '^.* USING ', 'USING ')
          FROM pg_class AS c
          JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND NOT i.indisprimary
          JOIN pg_class AS x ON x.oid = i.indexrelid
-         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1) AND c.relkind = 'r'
+         WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1::text[]) AND c.relkind = 'r'
          ORDER BY 1, 2",
+        &REFERENCE_TABLES[..],
     );
-    for row in rules.bind(&REFERENCE_TABLES[..]).fetch_all(connection).await? {
+    for row in rules.fetch_all(connection).await? {
         let rule = Rule { name: row.try_get("name")?, definition: plain_rule(row.try_get("definition")?) };
         catalogue.entry(row.try_get("of_table")?).or_default().rules.push(rule);
     }

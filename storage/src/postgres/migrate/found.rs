@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::additions::{ADDITIONS, Addition};
 use super::catalogue::{REFERENCE_TABLES, differences};
+use super::statement::statement;
 use super::{Difference, Migrate, MigrateError};
 
 /// The server, and the schema that its search path leads to.
@@ -77,7 +78,7 @@ impl Found {
             schema,
         };
         // The functions keep this path as their own, whatever the session's is.
-        sqlx::query("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
+        statement!("SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)")
             .execute(&mut *connection)
             .await?;
         found.read_records(connection).await?;
@@ -108,11 +109,8 @@ impl Found {
     }
 
     async fn read_records(&mut self, connection: &mut PgConnection) -> Result<(), MigrateError> {
-        let readable: Option<bool> =
-            sqlx::query_scalar("SELECT has_table_privilege(to_regclass('tasker_migrations')::oid, 'SELECT')")
-                .fetch_one(&mut *connection)
-                .await?;
-        match readable {
+        let row = statement!("SELECT has_table_privilege(to_regclass('tasker_migrations')::oid, 'SELECT')");
+        match row.fetch_one(&mut *connection).await?.try_get(0)? {
             None => return Ok(()),
             Some(true) => self.has_records = true,
             Some(false) => {
@@ -121,7 +119,7 @@ impl Found {
                 return Err(self.server.may_not(vec![format!("SELECT on tasker_migrations: {grant}")]));
             }
         }
-        let rows = sqlx::query(
+        let rows = statement!(
             "SELECT number, name, checksum, adopted, replaced FROM tasker_migrations ORDER BY number, name",
         );
         for row in rows.fetch_all(connection).await? {
@@ -139,14 +137,15 @@ impl Found {
     }
 
     async fn read_tables(&mut self, connection: &mut PgConnection) -> Result<(), MigrateError> {
-        let rows = sqlx::query(
+        let rows = statement!(
             "SELECT c.relname::text AS name, pg_get_userbyid(c.relowner)::text AS owner,
                  pg_has_role(c.relowner, 'USAGE') AS is_ours
              FROM pg_class AS c
-             WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1)
+             WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY ($1::text[])
              ORDER BY c.relname",
+            &REFERENCE_TABLES[..],
         );
-        for row in rows.bind(&REFERENCE_TABLES[..]).fetch_all(connection).await? {
+        for row in rows.fetch_all(connection).await? {
             self.tables.push(FoundTable {
                 name: row.try_get("name")?,
                 owner: row.try_get("owner")?,
@@ -175,7 +174,7 @@ impl Found {
 
 impl Server {
     async fn ask(connection: &mut PgConnection) -> Result<Self, MigrateError> {
-        let row = sqlx::query(
+        let row = statement!(
             "SELECT current_setting('server_version_num')::integer AS version_number,
                  current_setting('server_version') AS version, current_database()::text AS database,
                  current_user::text AS user_name, current_schema()::text AS schema_name,

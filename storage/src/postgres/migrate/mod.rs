@@ -23,6 +23,7 @@ mod error;
 mod found;
 mod plan;
 mod report;
+mod statement;
 
 pub use additions::Hindrance;
 pub use difference::Difference;
@@ -34,6 +35,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, PgTransaction};
 use self::catalogue::REFERENCE_FUNCTIONS;
 use self::found::Found;
 use self::plan::{Act, check_applied, plan};
+use self::statement::statement;
 use super::migrations::{MIGRATIONS, Makes, Migration};
 
 /// How a schema is brought up to date.
@@ -140,7 +142,7 @@ async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, MigrateError> {
 
 /// Waits for whoever migrates the same schema. The lock goes with the transaction.
 async fn lock(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('tasker_migrations'), hashtext(current_schema()))")
+    statement!("SELECT pg_advisory_xact_lock(hashtext('tasker_migrations'), hashtext(current_schema()))")
         .execute(connection)
         .await?;
     Ok(())
@@ -163,8 +165,7 @@ async fn carry_out(connection: &mut PgConnection, act: Act) -> Result<bool, Migr
         Act::Add(addition) if addition.is_there(connection).await? => return Ok(false),
         Act::Add(addition) => {
             run(connection, addition.name, addition.add).await?;
-            sqlx::query("INSERT INTO tasker_migrations (name) VALUES ($1)")
-                .bind(addition.name)
+            statement!("INSERT INTO tasker_migrations (name) VALUES ($1)", addition.name)
                 .execute(connection)
                 .await?;
         }
@@ -191,28 +192,30 @@ async fn note(
     migration: &Migration,
     adopted: bool,
 ) -> Result<(), MigrateError> {
-    sqlx::query("INSERT INTO tasker_migrations (name, number, checksum, adopted) VALUES ($1, $2, $3, $4)")
-        .bind(migration.name)
-        .bind(migration.number)
-        .bind(migration.checksum())
-        .bind(adopted)
-        .execute(connection)
-        .await?;
+    statement!(
+        "INSERT INTO tasker_migrations (name, number, checksum, adopted) VALUES ($1, $2, $3, $4)",
+        migration.name,
+        migration.number,
+        migration.checksum(),
+        adopted,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// Keeps the reference's functions and its view, as far as they are there, as the server writes them down.
 async fn keep_replaced(connection: &mut PgConnection, name: &str) -> Result<(), MigrateError> {
-    sqlx::query(
+    statement!(
         "UPDATE tasker_migrations SET replaced = concat(
              (SELECT string_agg(pg_get_functiondef(p.oid), ';') || ';' FROM pg_proc AS p
-              WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = ANY ($2)),
+              WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND p.proname = ANY ($2::text[])),
              'CREATE OR REPLACE VIEW tasker_step_dag_relationships AS '
                  || pg_get_viewdef(to_regclass('tasker_step_dag_relationships')))
          WHERE name = $1",
+        name,
+        &REFERENCE_FUNCTIONS[..],
     )
-    .bind(name)
-    .bind(&REFERENCE_FUNCTIONS[..])
     .execute(connection)
     .await?;
     Ok(())
@@ -226,6 +229,6 @@ async fn restore(connection: &mut PgConnection, name: &str, replaced: &str) -> R
 }
 
 async fn forget(connection: &mut PgConnection, name: &str) -> Result<(), MigrateError> {
-    sqlx::query("DELETE FROM tasker_migrations WHERE name = $1").bind(name).execute(connection).await?;
+    statement!("DELETE FROM tasker_migrations WHERE name = $1", name).execute(connection).await?;
     Ok(())
 }

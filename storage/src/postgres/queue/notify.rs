@@ -56,9 +56,7 @@ impl Notifier {
 
     async fn send_until_quiet(&self) {
         loop {
-            if let Err(error) =
-                sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&self.pool).await
-            {
+            if let Err(error) = sqlx::query!("SELECT pg_notify($1, '')", CHANNEL).execute(&self.pool).await {
                 // Others look by themselves after a while.
                 tracing::warn!(error = &error as &dyn std::error::Error, "other processes were not notified");
             }

@@ -1,4 +1,7 @@
 //! Statements that are put together from constant pieces. A value never becomes part of the text.
+//!
+//! There is one for each way to combine conditions, so sqlx's macros cannot check them: what a scope means is compared with
+//! what memory says of it, by random scopes.
 
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Encode, Postgres, QueryBuilder, Type};
