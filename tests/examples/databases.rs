@@ -97,6 +97,55 @@ fn a_build_whose_process_is_killed_is_finished_by_another() {
     assert!(after.steps.iter().any(|step| step.attempts > 1), "what was under way was begun again");
 }
 
+/// A database, spoilt by these statements.
+fn spoilt(database: TestDatabase, statements: &str) -> TestDatabase {
+    let psql = Command::new("psql").args([&database.url(), "-qXc", statements]).output().unwrap();
+    assert!(psql.status.success(), "{psql:?}");
+    database
+}
+
+/// Each example with what it needs to come as far as its database.
+fn every_example() -> [(&'static str, Option<String>); 4] {
+    [("build_order", None), ("checkout", None), ("wfformat", Some(bread())), ("worker", None)]
+}
+
+fn is_told_by_every_example(url: &str, says: &[&str]) {
+    for (name, input) in every_example() {
+        let run = run(name, &["--database", url].into_iter().chain(input.as_deref()).collect::<Vec<_>>());
+        assert_eq!((run.code, &*run.stdout), (1, ""), "{name}: {run:?}");
+        says.iter().for_each(|says| assert!(run.stderr.contains(says), "{name}: `{says}` in {run:?}"));
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_told_before_any_work_with_what_to_do() {
+    let empty = || Runtime::new().unwrap().block_on(TestDatabase::empty()).unwrap();
+    is_told_by_every_example(
+        "postgres://nobody@127.0.0.1:1/nothing",
+        &["no PostgreSQL server answers at 127.0.0.1:1", "is it running"],
+    );
+    is_told_by_every_example("postgres://a:secret@host:port/x", &["the URL of the database is not one"]);
+
+    let newer = "INSERT INTO tasker_migrations (name, number, checksum) VALUES ('0999_later', 999, '')";
+    let newer = spoilt(database(), newer);
+    is_told_by_every_example(&newer.url(), &["0999_later", "use the version that made it, or a later one"]);
+
+    let other = spoilt(empty(), "CREATE TABLE tasker_tasks (task_id bigint PRIMARY KEY)");
+    is_told_by_every_example(&other.url(), &["differ from those this program knows", "migrate again"]);
+
+    let guest = empty();
+    let url = guest.url();
+    let (_, place) = url.split_once('@').expect("a user");
+    let role = format!("guest_{}", std::process::id());
+    let guest =
+        spoilt(guest, &format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC"));
+    is_told_by_every_example(
+        &format!("postgres://{role}@{place}"),
+        &[&format!("GRANT CREATE ON SCHEMA public TO {role}")],
+    );
+    spoilt(guest, &format!("DROP ROLE {role}"));
+}
+
 /// A file that is not there yet.
 fn journal(name: &str) -> String {
     let path = path(&format!("{name}.journal"));
