@@ -1,4 +1,7 @@
-//! Whole workflows on the in-memory engine and a simulated clock: what a run comes to, and when.
+//! Whole workflows on every backend, mostly on a simulated clock: what a run comes to, and when. What is refused before
+//! anything runs asks no storage, and is tested without one.
+
+mod world;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,20 +15,42 @@ use tasker::{
     Refusal, Request, Settings, SettingsError, SpawnRequest, StepCommand, StepName, StepState, TIMEOUT,
     TaskCommand, TaskId, TaskPhase, TaskPlan, TaskState, Timestamp, handler_fn,
 };
+use world::{World, at, constant, fails, nap, on_every_backend};
 
-fn clock() -> SimulatedClock {
-    SimulatedClock::new(Timestamp::EPOCH)
-}
-
-fn seconds(count: u64) -> Timestamp {
-    Timestamp::EPOCH + Duration::from_secs(count)
-}
-
-fn constant(value: Value) -> impl tasker::IntoHandler {
-    handler_fn(move |_: Call| {
-        let value = value.clone();
-        async move { Ok(value) }
-    })
+on_every_backend! {
+    a_diamond_passes_outputs_along_its_edges
+    many_tasks_at_once_all_finish @ 2
+    a_failure_is_retried_after_two_and_four_seconds
+    a_step_that_used_up_its_attempts_blocks_its_branch_alone
+    a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again
+    six_hours_of_retry_after_take_no_time
+    a_retry_policy_decides_the_wait_alone
+    a_snooze_costs_no_attempt
+    a_panic_is_a_failed_attempt_and_the_engine_lives
+    an_attempt_past_its_timeout_is_dropped_where_it_waits
+    steps_sleep_side_by_side_and_the_makespan_is_the_longest_path
+    a_handler_may_sleep_in_two_futures_at_once
+    a_join_waits_for_the_steps_that_were_added_while_running
+    a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_stored
+    an_output_that_cannot_be_stored_fails_its_step_for_good
+    a_paused_task_claims_nothing_until_it_is_resumed
+    whoever_waits_for_a_paused_task_is_woken_by_its_resumption
+    cancelling_a_task_fences_what_runs
+    an_operator_resets_a_blocked_step_and_the_task_goes_on
+    handle_tells_a_foreign_host_what_to_do_next
+    a_worker_runs_every_task_and_stops_when_told @ 2
+    a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_others
+    dropping_the_wait_stops_claiming_and_loses_nothing
+    one_step_at_a_time_is_kept
+    concurrency_bounds_what_runs_at_a_time
+    an_identical_request_is_a_duplicate
+    a_skippable_step_is_passed_over_on_request
+    hooks_plan_before_the_write_and_hear_of_the_settlement
+    events_tell_each_fact_once_and_in_order
+    a_task_without_steps_is_complete_at_once
+    a_forced_cancel_of_a_complete_task_needs_force
+    a_missing_resource_is_refused_when_the_definition_is_learned
+    a_task_whose_handlers_are_not_here_waits_untouched
 }
 
 /// Sums what its parents yielded, and adds one.
@@ -36,22 +61,14 @@ fn sum() -> impl tasker::IntoHandler {
     })
 }
 
-/// Fails that many times, then yields its attempt.
-fn fails(times: u32) -> impl tasker::IntoHandler {
-    handler_fn(move |call: Call| async move {
-        if call.attempt() <= times { Err("not yet".into()) } else { Ok(json!(call.attempt())) }
-    })
-}
-
 fn diamond() -> Definition {
     let builder = Definition::builder("tests", "diamond", "1.0.0");
     let builder = builder.step("a", sum()).step("b", sum()).after(["a"]).step("c", sum()).after(["a"]);
     builder.step("d", sum()).after(["b", "c"]).build().expect("a diamond is a DAG")
 }
 
-#[tokio::test]
-async fn a_diamond_passes_outputs_along_its_edges() {
-    let engine = Engine::in_memory();
+async fn a_diamond_passes_outputs_along_its_edges(world: World) {
+    let engine = world.engine();
     let task = engine.start_definition(&diamond(), json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Complete);
@@ -59,9 +76,8 @@ async fn a_diamond_passes_outputs_along_its_edges() {
     assert!(report.record().complete);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_tasks_at_once_all_finish() {
-    let engine = Engine::in_memory();
+async fn many_tasks_at_once_all_finish(world: World) {
+    let engine = world.engine_in_real_time();
     let requests = (0..500).map(|_| Request::new(json!({}))).collect();
     let tasks = engine.request_many(&diamond(), requests).await.unwrap();
     let runs: Vec<_> =
@@ -71,22 +87,19 @@ async fn many_tasks_at_once_all_finish() {
     }
 }
 
-#[tokio::test]
-async fn a_failure_is_retried_after_two_and_four_seconds() {
-    let clock = clock();
+async fn a_failure_is_retried_after_two_and_four_seconds(world: World) {
     let definition = Definition::builder("tests", "retry", "1.0.0").step("flaky", fails(2)).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.output_of::<u32>("flaky").unwrap(), 3);
     assert_eq!(report.retries(), 2);
     let claimed: Vec<_> =
         report.steps()[0].history.iter().filter(|row| row.to == StepState::InProgress).collect();
     let claimed: Vec<_> = claimed.iter().map(|row| row.at).collect();
-    assert_eq!(claimed, [seconds(0), seconds(2), seconds(6)]);
+    assert_eq!(claimed, [at(0), at(2), at(6)]);
 }
 
-#[tokio::test]
-async fn a_step_that_used_up_its_attempts_blocks_its_branch_alone() {
+async fn a_step_that_used_up_its_attempts_blocks_its_branch_alone(world: World) {
     let definition = Definition::builder("tests", "blocked", "1.0.0")
         .step("bad", fails(99))
         .retry_limit(2)
@@ -97,7 +110,7 @@ async fn a_step_that_used_up_its_attempts_blocks_its_branch_alone() {
         .after(["good"])
         .build()
         .unwrap();
-    let report = Engine::simulated(&clock()).start_definition(&definition, json!({})).await.unwrap();
+    let report = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = report.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Error);
     assert_eq!(report.output_of::<u64>("better").unwrap(), 2, "a dead branch does not stop a live one");
@@ -109,8 +122,7 @@ async fn a_step_that_used_up_its_attempts_blocks_its_branch_alone() {
     assert_eq!(last.metadata, json!({ "reason": "steps_in_error_state", "error_steps": ["bad"] }));
 }
 
-#[tokio::test]
-async fn a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again() {
+async fn a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again(world: World) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let step = handler_fn(move |_: Call| {
@@ -124,7 +136,7 @@ async fn a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again(
         }
     });
     let definition = Definition::builder("tests", "permanent", "1.0.0").step("pay", step).build().unwrap();
-    let engine = Engine::simulated(&clock());
+    let engine = world.engine();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!((report.state(), calls.load(Ordering::Relaxed)), (TaskState::Error, 1));
@@ -138,9 +150,7 @@ async fn a_permanent_error_is_not_retried_and_a_retry_of_the_task_runs_it_again(
     assert_eq!(report.output_of::<String>("pay").unwrap(), "paid");
 }
 
-#[tokio::test]
-async fn six_hours_of_retry_after_take_no_time() {
-    let clock = clock();
+async fn six_hours_of_retry_after_take_no_time(world: World) {
     let step = handler_fn(|call: Call| async move {
         match call.attempt() {
             1..=72 => Err(StepError::retry_after(Duration::from_secs(300), "busy")),
@@ -149,28 +159,24 @@ async fn six_hours_of_retry_after_take_no_time() {
     });
     let definition =
         Definition::builder("tests", "patient", "1.0.0").step("wait", step).retry_limit(100).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert!(task.finished().await.unwrap().is_complete());
-    assert_eq!(tasker::Clock::now(&clock), seconds(6 * 3600));
+    assert_eq!(world.now(), at(6 * 3600));
 }
 
-#[tokio::test]
-async fn a_retry_policy_decides_the_wait_alone() {
-    let clock = clock();
+async fn a_retry_policy_decides_the_wait_alone(world: World) {
     let policy = tasker::Fixed { seconds: 0.05 };
     let definition = Definition::builder("tests", "policy", "1.0.0")
         .step("flaky", fails(2))
         .retry_policy(policy)
         .build()
         .unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert!(task.finished().await.unwrap().is_complete());
-    assert_eq!(tasker::Clock::now(&clock), Timestamp::EPOCH + Duration::from_millis(100));
+    assert_eq!(world.now(), Timestamp::EPOCH + Duration::from_millis(100));
 }
 
-#[tokio::test]
-async fn a_snooze_costs_no_attempt() {
-    let clock = clock();
+async fn a_snooze_costs_no_attempt(world: World) {
     let times = Arc::new(AtomicU32::new(0));
     let step = handler_fn(move |call: Call| {
         let awake = times.fetch_add(1, Ordering::Relaxed) == 2;
@@ -179,19 +185,18 @@ async fn a_snooze_costs_no_attempt() {
         }
     });
     let definition = Definition::builder("tests", "snooze", "1.0.0").step("sleepy", step).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert_eq!(task.finished().await.unwrap().output_of::<u32>("sleepy").unwrap(), 1);
-    assert_eq!(tasker::Clock::now(&clock), seconds(7200));
+    assert_eq!(world.now(), at(7200));
 }
 
-#[tokio::test]
-async fn a_panic_is_a_failed_attempt_and_the_engine_lives() {
+async fn a_panic_is_a_failed_attempt_and_the_engine_lives(world: World) {
     let step = handler_fn(|call: Call| async move {
         assert!(call.attempt() > 1, "the first attempt is unlucky");
         Ok(json!("ok"))
     });
     let definition = Definition::builder("tests", "panic", "1.0.0").step("unlucky", step).build().unwrap();
-    let task = Engine::simulated(&clock()).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.output_of::<String>("unlucky").unwrap(), "ok");
     let failed = report.steps()[0].history.iter().find(|row| row.to == StepState::Error).unwrap();
@@ -199,32 +204,22 @@ async fn a_panic_is_a_failed_attempt_and_the_engine_lives() {
     assert!(failed.metadata["error_message"].as_str().unwrap().contains("the first attempt is unlucky"));
 }
 
-#[tokio::test]
-async fn an_attempt_past_its_timeout_is_dropped_where_it_waits() {
-    let clock = clock();
+async fn an_attempt_past_its_timeout_is_dropped_where_it_waits(world: World) {
     let step = handler_fn(|call: Call| async move {
         call.sleep(Duration::from_secs(if call.attempt() == 1 { 60 } else { 1 })).await;
         Ok(json!("in time"))
     });
     let definition =
         Definition::builder("tests", "slow", "1.0.0").step("slow", step).timeout_seconds(5).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert!(report.is_complete());
     let failed = report.steps()[0].history.iter().find(|row| row.to == StepState::Error).unwrap();
-    assert_eq!((failed.at, &failed.metadata["error_class"]), (seconds(5), &json!(TIMEOUT)));
-    assert_eq!(tasker::Clock::now(&clock), seconds(5 + 2 + 1));
+    assert_eq!((failed.at, &failed.metadata["error_class"]), (at(5), &json!(TIMEOUT)));
+    assert_eq!(world.now(), at(5 + 2 + 1));
 }
 
-#[tokio::test]
-async fn steps_sleep_side_by_side_and_the_makespan_is_the_longest_path() {
-    let clock = clock();
-    let nap = |length: u64| {
-        handler_fn(move |call: Call| async move {
-            call.sleep(Duration::from_secs(length)).await;
-            Ok(json!(null))
-        })
-    };
+async fn steps_sleep_side_by_side_and_the_makespan_is_the_longest_path(world: World) {
     let definition = Definition::builder("tests", "naps", "1.0.0")
         .step("a", nap(3))
         .step("b", nap(10))
@@ -234,22 +229,20 @@ async fn steps_sleep_side_by_side_and_the_makespan_is_the_longest_path() {
         .after(["b", "c"])
         .build()
         .unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.makespan(), Duration::from_secs(11));
 }
 
-#[tokio::test]
-async fn a_handler_may_sleep_in_two_futures_at_once() {
-    let clock = clock();
+async fn a_handler_may_sleep_in_two_futures_at_once(world: World) {
     let step = handler_fn(|call: Call| async move {
         tokio::join!(call.sleep(Duration::from_secs(1)), call.sleep(Duration::from_secs(5)));
         Ok(json!(null))
     });
     let definition = Definition::builder("tests", "join", "1.0.0").step("both", step).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert!(task.finished().await.unwrap().is_complete());
-    assert_eq!(tasker::Clock::now(&clock), seconds(5));
+    assert_eq!(world.now(), at(5));
 }
 
 /// Adds `count` steps which the join waits for.
@@ -282,9 +275,8 @@ fn fan_out(count: u64) -> Definition {
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_join_waits_for_the_steps_that_were_added_while_running() {
-    let task = Engine::in_memory().start_definition(&fan_out(20), json!({})).await.unwrap();
+async fn a_join_waits_for_the_steps_that_were_added_while_running(world: World) {
+    let task = world.engine().start_definition(&fan_out(20), json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Complete);
     assert_eq!(report.steps().len(), 22);
@@ -292,8 +284,7 @@ async fn a_join_waits_for_the_steps_that_were_added_while_running() {
     assert_eq!(report.step("join").unwrap().parents.len(), 21);
 }
 
-#[tokio::test]
-async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_stored() {
+async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_stored(world: World) {
     #[derive(serde::Deserialize)]
     struct Item {
         #[expect(dead_code, reason = "only decoded")]
@@ -305,7 +296,7 @@ async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_sto
         items: Vec<Item>,
     }
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default()).unwrap();
+    let engine = world.engine_on(world.queue(), log.clone(), Settings::default());
     let definition =
         Definition::builder("tests", "typed", "1.0.0").context::<Order>().step("a", sum()).build().unwrap();
     let error =
@@ -318,14 +309,13 @@ async fn a_context_that_does_not_fit_is_refused_with_its_path_and_nothing_is_sto
     assert!(matches!(engine.report(TaskId(1)).await, Err(EngineError::UnknownTask(_))));
 }
 
-#[tokio::test]
-async fn an_output_that_cannot_be_stored_fails_its_step_for_good() {
+async fn an_output_that_cannot_be_stored_fails_its_step_for_good(world: World) {
     let definition = Definition::builder("tests", "odd", "1.0.0")
         .step("odd", constant(json!("a\0b")))
         .step("fine", constant(json!("ab")))
         .build()
         .unwrap();
-    let task = Engine::simulated(&clock()).start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Error);
     assert_eq!(report.step("odd").unwrap().attempts, 1);
@@ -333,10 +323,8 @@ async fn an_output_that_cannot_be_stored_fails_its_step_for_good() {
     assert_eq!(report.output_of::<String>("fine").unwrap(), "ab");
 }
 
-#[tokio::test]
-async fn a_paused_task_claims_nothing_until_it_is_resumed() {
-    let clock = clock();
-    let engine = Engine::simulated(&clock);
+async fn a_paused_task_claims_nothing_until_it_is_resumed(world: World) {
+    let engine = world.engine();
     let task = engine.start_definition(&diamond(), json!({})).await.unwrap();
     assert!(matches!(task.pause("ada", None).await.unwrap(), Intervened::Moved { .. }));
     assert_eq!(task.pause("ada", None).await.unwrap(), Intervened::Not(NotMoved::AlreadyThere));
@@ -346,9 +334,8 @@ async fn a_paused_task_claims_nothing_until_it_is_resumed() {
     assert!(task.finished().await.unwrap().is_complete());
 }
 
-#[tokio::test]
-async fn whoever_waits_for_a_paused_task_is_woken_by_its_resumption() {
-    let engine = Engine::simulated(&clock());
+async fn whoever_waits_for_a_paused_task_is_woken_by_its_resumption(world: World) {
+    let engine = world.engine();
     let task = Arc::new(engine.start_definition(&diamond(), json!({})).await.unwrap());
     task.pause("ada", None).await.unwrap();
     let waiting = tokio::spawn({
@@ -360,11 +347,9 @@ async fn whoever_waits_for_a_paused_task_is_woken_by_its_resumption() {
     assert!(waiting.await.unwrap().unwrap().is_complete());
 }
 
-#[tokio::test]
-async fn cancelling_a_task_fences_what_runs() {
-    let clock = clock();
+async fn cancelling_a_task_fences_what_runs(world: World) {
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock.clone(), log.clone(), Settings::default()).unwrap();
+    let engine = world.engine_on(world.queue(), log.clone(), Settings::default());
     let started = Arc::new(tokio::sync::Notify::new());
     let release = Arc::new(tokio::sync::Notify::new());
     let (tell, wait) = (Arc::clone(&started), Arc::clone(&release));
@@ -394,14 +379,13 @@ async fn cancelling_a_task_fences_what_runs() {
     assert_eq!(*report.steps()[0].results, json!({}));
 }
 
-#[tokio::test]
-async fn an_operator_resets_a_blocked_step_and_the_task_goes_on() {
+async fn an_operator_resets_a_blocked_step_and_the_task_goes_on(world: World) {
     let definition = Definition::builder("tests", "reset", "1.0.0")
         .step("flaky", fails(1))
         .retry_limit(1)
         .build()
         .unwrap();
-    let engine = Engine::simulated(&clock());
+    let engine = world.engine();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Error);
@@ -420,26 +404,22 @@ async fn an_operator_resets_a_blocked_step_and_the_task_goes_on() {
     assert_eq!(states, [InProgress, Error, Pending, InProgress, Complete]);
 }
 
-#[tokio::test]
-async fn handle_tells_a_foreign_host_what_to_do_next() {
-    let clock = clock();
-    let engine = Engine::simulated(&clock);
+async fn handle_tells_a_foreign_host_what_to_do_next(world: World) {
+    let engine = world.engine();
     let definition = Definition::builder("tests", "pass", "1.0.0").step("flaky", fails(1)).build().unwrap();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     let budget = Duration::from_secs(1);
-    assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::WakeAt(seconds(2)));
-    assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::WakeAt(seconds(2)));
-    clock.advance(Duration::from_secs(2));
+    assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::WakeAt(at(2)));
+    assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::WakeAt(at(2)));
+    world.clock.advance(Duration::from_secs(2));
     assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::Settled(TaskState::Complete));
     assert_eq!(engine.handle(task.id(), budget).await.unwrap(), Handled::Settled(TaskState::Complete));
     assert_eq!(engine.handle(TaskId(404), budget).await.unwrap(), Handled::Gone);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_runs_every_task_and_stops_when_told() {
+async fn a_worker_runs_every_task_and_stops_when_told(world: World) {
     let log = MemoryEventLog::new();
-    let engine =
-        Engine::in_memory_with(tasker::SystemClock::default(), log.clone(), Settings::default()).unwrap();
+    let engine = world.engine_on(world.queue(), log.clone(), Settings::default());
     let requests = (0..50).map(|_| Request::new(json!({}))).collect();
     let tasks = engine.request_many(&diamond(), requests).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -455,15 +435,7 @@ async fn a_worker_runs_every_task_and_stops_when_told() {
     }
 }
 
-#[tokio::test]
-async fn a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_others() {
-    let clock = clock();
-    let nap = |length: u64| {
-        handler_fn(move |call: Call| async move {
-            call.sleep(Duration::from_secs(length)).await;
-            Ok(json!(null))
-        })
-    };
+async fn a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_others(world: World) {
     let definition = Definition::builder("tests", "stop", "1.0.0")
         .step("short", nap(5))
         .step("next", nap(1))
@@ -471,10 +443,10 @@ async fn a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_othe
         .step("long", nap(100))
         .build()
         .unwrap();
-    let engine = Engine::simulated(&clock);
+    let engine = world.engine();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     let stop = {
-        let sleep = tasker::Clock::sleep_until(&clock, seconds(2));
+        let sleep = tasker::Clock::sleep_until(&world.clock, at(2));
         async move { drop(sleep.await) }
     };
     engine.worker().grace(Duration::from_secs(10)).run_until(stop).await;
@@ -488,9 +460,7 @@ async fn a_stopping_worker_lets_steps_end_within_its_grace_and_cuts_off_the_othe
     assert!(task.finished().await.unwrap().is_complete(), "nothing is lost: another run goes on from there");
 }
 
-#[tokio::test]
-async fn dropping_the_wait_stops_claiming_and_loses_nothing() {
-    let clock = clock();
+async fn dropping_the_wait_stops_claiming_and_loses_nothing(world: World) {
     let ran = Arc::new(Mutex::new(BTreeSet::new()));
     let record = |ran: &Arc<Mutex<BTreeSet<String>>>| {
         let ran = Arc::clone(ran);
@@ -508,9 +478,9 @@ async fn dropping_the_wait_stops_claiming_and_loses_nothing() {
         .after(["first"])
         .build()
         .unwrap();
-    let engine = Engine::simulated(&clock);
+    let engine = world.engine();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
-    let limit = tasker::Clock::sleep_until(&clock, seconds(3));
+    let limit = tasker::Clock::sleep_until(&world.clock, at(3));
     tokio::select! {
         // The wait is begun first: whoever sleeps while nobody works makes the time jump.
         biased;
@@ -522,24 +492,14 @@ async fn dropping_the_wait_stops_claiming_and_loses_nothing() {
     assert_eq!(ran.lock().unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn one_step_at_a_time_is_kept() {
-    let clock = clock();
-    let nap = || {
-        handler_fn(move |call: Call| async move {
-            call.sleep(Duration::from_secs(2)).await;
-            Ok(json!(null))
-        })
-    };
+async fn one_step_at_a_time_is_kept(world: World) {
     let builder = Definition::builder("tests", "single", "1.0.0").one_step_at_a_time();
-    let definition = builder.step("a", nap()).step("b", nap()).step("c", nap()).build().unwrap();
-    let task = Engine::simulated(&clock).start_definition(&definition, json!({})).await.unwrap();
+    let definition = builder.step("a", nap(2)).step("b", nap(2)).step("c", nap(2)).build().unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert_eq!(task.finished().await.unwrap().makespan(), Duration::from_secs(6));
 }
 
-#[tokio::test]
-async fn concurrency_bounds_what_runs_at_a_time() {
-    let clock = clock();
+async fn concurrency_bounds_what_runs_at_a_time(world: World) {
     let running = Arc::new(AtomicU32::new(0));
     let most = Arc::new(AtomicU32::new(0));
     let mut builder = Definition::builder("tests", "wide", "1.0.0");
@@ -557,23 +517,21 @@ async fn concurrency_bounds_what_runs_at_a_time() {
         builder = builder.step(format!("step_{step}"), handler);
     }
     let settings = Settings { concurrency: 4, ..Settings::default() };
-    let engine = Engine::in_memory_with(clock, tasker::NoEvents, settings).unwrap();
+    let engine = world.engine_with(settings);
     let task = engine.start_definition(&builder.build().unwrap(), json!({})).await.unwrap();
     assert_eq!(task.finished().await.unwrap().makespan(), Duration::from_secs(5));
     assert_eq!(most.load(Ordering::SeqCst), 4);
 }
 
-#[tokio::test]
-async fn an_identical_request_is_a_duplicate() {
-    let engine = Engine::in_memory();
+async fn an_identical_request_is_a_duplicate(world: World) {
+    let engine = world.engine();
     let request = || Request { identity: Some("order-1".into()), ..Request::new(json!({})) };
     let first = engine.request(&diamond(), request()).await.unwrap();
     let second = engine.request(&diamond(), request()).await;
     assert!(matches!(second, Err(EngineError::Duplicate { task }) if task == first.id()));
 }
 
-#[tokio::test]
-async fn a_skippable_step_is_passed_over_on_request() {
+async fn a_skippable_step_is_passed_over_on_request(world: World) {
     let build = || {
         Definition::builder("tests", "skip", "1.0.0")
             .step("gift_wrap", sum())
@@ -583,7 +541,7 @@ async fn a_skippable_step_is_passed_over_on_request() {
             .build()
             .unwrap()
     };
-    let engine = Engine::in_memory();
+    let engine = world.engine();
     let request = Request { bypass_steps: vec!["gift_wrap".into()], ..Request::new(json!({})) };
     let report = engine.request(&build(), request).await.unwrap().finished().await.unwrap();
     assert_eq!(report.output_of::<u64>("ship").unwrap(), 1, "a skipped parent yields nothing");
@@ -606,8 +564,7 @@ impl Hooks for Watching {
     }
 }
 
-#[tokio::test]
-async fn hooks_plan_before_the_write_and_hear_of_the_settlement() {
+async fn hooks_plan_before_the_write_and_hear_of_the_settlement(world: World) {
     let settled = Arc::new(Mutex::new(vec![]));
     let context = || handler_fn(|call: Call| async move { Ok(call.raw_context().clone()) });
     let definition = Definition::builder("tests", "hooks", "1.0.0")
@@ -616,7 +573,7 @@ async fn hooks_plan_before_the_write_and_hear_of_the_settlement() {
         .hooks(Watching(Arc::clone(&settled)))
         .build()
         .unwrap();
-    let engine = Engine::in_memory();
+    let engine = world.engine();
     let refused = engine.start_definition(&definition, json!({ "refuse": true })).await;
     assert!(matches!(refused, Err(EngineError::Plan { .. })), "{refused:?}");
     let task = engine.start_definition(&definition, json!({ "x": 1 })).await.unwrap();
@@ -629,10 +586,9 @@ async fn hooks_plan_before_the_write_and_hear_of_the_settlement() {
     assert_eq!(*settled.lock().unwrap(), [(task.id(), TaskState::Complete)]);
 }
 
-#[tokio::test]
-async fn events_tell_each_fact_once_and_in_order() {
+async fn events_tell_each_fact_once_and_in_order(world: World) {
     let log = MemoryEventLog::new();
-    let engine = Engine::in_memory_with(clock(), log.clone(), Settings::default()).unwrap();
+    let engine = world.engine_on(world.queue(), log.clone(), Settings::default());
     let definition = Definition::builder("tests", "events", "1.0.0").step("flaky", fails(1)).build().unwrap();
     let task = engine.start_definition(&definition, json!({})).await.unwrap();
     task.finished().await.unwrap();
@@ -649,10 +605,9 @@ async fn events_tell_each_fact_once_and_in_order() {
     assert_eq!(names, expected);
 }
 
-#[tokio::test]
-async fn a_task_without_steps_is_complete_at_once() {
+async fn a_task_without_steps_is_complete_at_once(world: World) {
     let definition = Definition::builder("tests", "empty", "1.0.0").build().unwrap();
-    let task = Engine::in_memory().start_definition(&definition, json!({})).await.unwrap();
+    let task = world.engine().start_definition(&definition, json!({})).await.unwrap();
     assert!(task.report().await.unwrap().is_complete());
     assert!(task.finished().await.unwrap().is_complete());
 }
@@ -671,9 +626,8 @@ fn ten_thousand_steps_are_allowed_and_one_more_is_not() {
     assert!(matches!(errors[..], [BuildError::TooLarge { what: "steps", found: 10_001, max: 10_000 }]));
 }
 
-#[tokio::test]
-async fn a_forced_cancel_of_a_complete_task_needs_force() {
-    let engine = Engine::in_memory();
+async fn a_forced_cancel_of_a_complete_task_needs_force(world: World) {
+    let engine = world.engine();
     let task = engine.start_definition(&diamond(), json!({})).await.unwrap();
     task.finished().await.unwrap();
     assert_eq!(
@@ -690,8 +644,7 @@ async fn a_forced_cancel_of_a_complete_task_needs_force() {
     assert_eq!((report.state(), report.record().complete), (TaskState::Cancelled, false));
 }
 
-#[tokio::test]
-async fn a_missing_resource_is_refused_when_the_definition_is_learned() {
+async fn a_missing_resource_is_refused_when_the_definition_is_learned(world: World) {
     struct Pool(u64);
     let definition = || {
         let mut step =
@@ -700,29 +653,17 @@ async fn a_missing_resource_is_refused_when_the_definition_is_learned() {
         step.needs.states.push(tasker::TypeKey::of::<Pool>());
         Definition::builder("tests", "state", "1.0.0").step("query", step).build().unwrap()
     };
-    let refused = Engine::in_memory().start_definition(&definition(), json!({})).await;
+    let refused = world.engine().start_definition(&definition(), json!({})).await;
     let Err(EngineError::MissingState { step, resource, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(step, "query");
     assert!(resource.ends_with("Pool"), "{resource}");
-    let engine = Engine::in_memory().state(Pool(7));
+    let engine = world.engine().state(Pool(7));
     let report = engine.start_definition(&definition(), json!({})).await.unwrap().finished().await.unwrap();
     assert_eq!(report.output_of::<u64>("query").unwrap(), 7);
 }
 
-#[tokio::test]
-async fn a_task_whose_handlers_are_not_here_waits_untouched() {
-    let clock = clock();
-    let storage = tasker::MemoryStorage::new();
-    let sharing = |storage: &tasker::MemoryStorage| {
-        let parts = tasker::Parts::<tasker::Erased> {
-            storage: Arc::new(storage.clone()) as Arc<dyn tasker::DynStorage>,
-            queue: Arc::new(tasker::MemoryQueue::new(Arc::new(clock.clone()))) as Arc<dyn tasker::DynQueue>,
-            clock: Arc::new(clock.clone()) as Arc<dyn tasker::DynClock>,
-            events: Arc::new(tasker::NoEvents) as Arc<dyn tasker::EventSink>,
-        };
-        Engine::new(parts, Settings { poll: Some(Duration::from_secs(2)), ..Settings::default() }).unwrap()
-    };
-    let (maker, stranger) = (sharing(&storage), sharing(&storage));
+async fn a_task_whose_handlers_are_not_here_waits_untouched(world: World) {
+    let (maker, stranger) = (world.engine(), world.engine());
     let task = maker.start_definition(&diamond(), json!({})).await.unwrap();
     let looked = stranger.handle(task.id(), Duration::from_secs(1)).await.unwrap();
     assert!(matches!(looked, Handled::WakeAt(_)), "its wake is parked, not spun on: {looked:?}");
@@ -738,7 +679,8 @@ fn settings_that_cannot_be_used_are_refused_before_anything_runs() {
         concurrency: 0,
         ..Settings::default()
     };
-    let refused = Engine::in_memory_with(clock(), tasker::NoEvents, settings).unwrap_err();
+    let refused = Engine::in_memory_with(SimulatedClock::new(Timestamp::EPOCH), tasker::NoEvents, settings)
+        .unwrap_err();
     assert!(
         matches!(
             refused.errors[..],

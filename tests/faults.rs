@@ -1,5 +1,5 @@
 //! A storage that fails, before or after it has done its work, and a queue that loses, doubles and delays: they cost
-//! time, and change nothing else.
+//! time, and change nothing else. In memory alone; on PostgreSQL chaos does the same with real processes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};

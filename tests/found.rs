@@ -1,4 +1,4 @@
-//! What the simulator found, each as the smallest scene in which it happens.
+//! What the simulator found, each as the smallest scene in which it happens; in memory, as the simulator has it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -18,7 +18,13 @@ const RECORDED: &str = "rustc 1.95.";
 /// The compiler shortens the path of a name that no other crate has, so its words change with the crates that it sees.
 #[test]
 #[cfg_attr(
-    any(feature = "cache", feature = "conformance", feature = "postgres", feature = "schema", feature = "toml"),
+    any(
+        feature = "cache",
+        feature = "conformance",
+        feature = "postgres",
+        feature = "schema",
+        feature = "toml"
+    ),
     ignore = "texts are recorded with the default features: cargo test --package tasker --test ui"
 )]
 fn mistakes_are_refused_in_the_recorded_words() -> Done {

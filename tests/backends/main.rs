@@ -2,6 +2,7 @@
 
 #[path = "../odd/mod.rs"]
 mod odd;
+#[path = "../world/mod.rs"]
 mod world;
 
 mod acts;

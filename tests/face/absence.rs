@@ -6,7 +6,15 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{Act, BAD_INPUT, Hooks, Intervened, MISSING_OUTPUT, Request, StepCommand, TaskPlan, TaskState};
 
-use crate::{Window, engine, failure, run};
+use crate::world::{World, on_every_backend};
+use crate::{Window, failure, run};
+
+on_every_backend! {
+    null_is_a_value_and_only_a_skipped_or_absent_parent_is_none
+    an_output_that_is_not_there_is_a_permanent_failure_that_names_the_handler
+    an_output_that_does_not_fit_is_one_too
+    a_context_that_does_not_fit_is_permanent_with_its_path
+}
 
 #[step(skippable)]
 async fn gift_wrap(window: Context<Window>) -> StepResult<Option<u64>> {
@@ -23,13 +31,12 @@ struct Gift;
 #[workflow(namespace = "tests", context = Window, steps(Ship))]
 struct Bare;
 
-#[tokio::test]
-async fn null_is_a_value_and_only_a_skipped_or_absent_parent_is_none() {
-    assert_eq!(run::<Gift>(Window { rows: 2 }).await.output::<Ship>().unwrap(), "Some(Some(2))");
-    assert_eq!(run::<Gift>(Window { rows: 1 }).await.output::<Ship>().unwrap(), "Some(None)");
-    assert_eq!(run::<Bare>(Window { rows: 1 }).await.output::<Ship>().unwrap(), "None");
+async fn null_is_a_value_and_only_a_skipped_or_absent_parent_is_none(world: World) {
+    assert_eq!(run::<Gift>(&world, Window { rows: 2 }).await.output::<Ship>().unwrap(), "Some(Some(2))");
+    assert_eq!(run::<Gift>(&world, Window { rows: 1 }).await.output::<Ship>().unwrap(), "Some(None)");
+    assert_eq!(run::<Bare>(&world, Window { rows: 1 }).await.output::<Ship>().unwrap(), "None");
     let request = Request { bypass_steps: vec!["gift_wrap".into()], ..Request::new(json!({ "rows": 2 })) };
-    let task = engine().request(&Gift::definition().unwrap(), request).await.unwrap().of::<Gift>();
+    let task = world.engine().request(&Gift::definition().unwrap(), request).await.unwrap().of::<Gift>();
     assert_eq!(task.finished().await.unwrap().output::<Ship>().unwrap(), "None");
 }
 
@@ -50,8 +57,8 @@ async fn charge_any(price: Input<u64>) -> StepResult<u64> {
 struct Paid;
 
 /// The task with `price` resolved by hand.
-async fn resolved(results: Option<Value>) -> Report<Paid> {
-    let engine = engine();
+async fn resolved(world: &World, results: Option<Value>) -> Report<Paid> {
+    let engine = world.engine();
     let task = engine.start::<Paid>(Window { rows: 0 }).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Error);
@@ -64,9 +71,8 @@ async fn resolved(results: Option<Value>) -> Report<Paid> {
     task.finished().await.unwrap()
 }
 
-#[tokio::test]
-async fn an_output_that_is_not_there_is_a_permanent_failure_that_names_the_handler() {
-    let report = resolved(None).await;
+async fn an_output_that_is_not_there_is_a_permanent_failure_that_names_the_handler(world: World) {
+    let report = resolved(&world, None).await;
     assert_eq!(failure(&report, "charge", "error_class"), MISSING_OUTPUT);
     assert!(failure(&report, "charge", "error").contains("the output of `price`"));
     assert_eq!(failure(&report, "charge_any", "error_class"), MISSING_OUTPUT);
@@ -74,12 +80,11 @@ async fn an_output_that_is_not_there_is_a_permanent_failure_that_names_the_handl
     assert_eq!(report.step("charge").unwrap().attempts, 1);
 }
 
-#[tokio::test]
-async fn an_output_that_does_not_fit_is_one_too() {
-    let report = resolved(Some(json!("much"))).await;
+async fn an_output_that_does_not_fit_is_one_too(world: World) {
+    let report = resolved(&world, Some(json!("much"))).await;
     assert_eq!(failure(&report, "charge", "error_class"), MISSING_OUTPUT);
     assert!(failure(&report, "charge", "error").contains("output of step `price`"));
-    let report = resolved(Some(json!(7))).await;
+    let report = resolved(&world, Some(json!(7))).await;
     assert_eq!(report.output::<Charge>().unwrap(), 7);
 }
 
@@ -93,9 +98,8 @@ impl Hooks for Mangle {
 #[workflow(context = Window, hooks = Mangle, steps(Price))]
 struct Mangled;
 
-#[tokio::test]
-async fn a_context_that_does_not_fit_is_permanent_with_its_path() {
-    let report = run::<Mangled>(Window { rows: 1 }).await;
+async fn a_context_that_does_not_fit_is_permanent_with_its_path(world: World) {
+    let report = run::<Mangled>(&world, Window { rows: 1 }).await;
     assert_eq!(failure(&report, "price", "error_class"), BAD_INPUT);
     assert!(failure(&report, "price", "error").contains("context: `rows`"));
     assert_eq!(report.step("price").unwrap().attempts, 1);

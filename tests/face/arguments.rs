@@ -7,7 +7,14 @@ use serde_json::json;
 use tasker::TypeKey;
 use tasker::prelude::*;
 
-use crate::{Fetch, Join, Page, Window, engine, run};
+use crate::world::{World, on_every_backend};
+use crate::{Fetch, Join, Page, Window, run};
+
+on_every_backend! {
+    reach_a_step_whatever_they_are
+    a_missing_resource_is_refused_at_start_with_its_step
+    of_a_users_own_making_declare_like_any_other
+}
 
 struct Pool(AtomicU64);
 #[derive(Serialize, Deserialize)]
@@ -52,18 +59,16 @@ fn definition() -> Definition {
     builder.step("everything", Everything).config(Rate { cents: 1000 }).build().unwrap()
 }
 
-#[tokio::test]
-async fn reach_a_step_whatever_they_are() {
-    let engine = engine().state(Pool(AtomicU64::new(0)));
+async fn reach_a_step_whatever_they_are(world: World) {
+    let engine = world.engine().state(Pool(AtomicU64::new(0)));
     let task = engine.start_definition(&definition(), Window { rows: 4 }).await.unwrap();
     let report = task.finished().await.unwrap();
     assert_eq!(report.output::<Everything>().unwrap(), [4, 1000, 8, 8, 8, 4, 1]);
     assert_eq!(report.step("everything").unwrap().retry_limit, 9);
 }
 
-#[tokio::test]
-async fn a_missing_resource_is_refused_at_start_with_its_step() {
-    let refused = engine().start_definition(&definition(), Window { rows: 4 }).await.unwrap_err();
+async fn a_missing_resource_is_refused_at_start_with_its_step(world: World) {
+    let refused = world.engine().start_definition(&definition(), Window { rows: 4 }).await.unwrap_err();
     let EngineError::MissingState { step, resource, .. } = refused else { panic!("{refused}") };
     assert_eq!((step.as_str(), resource), ("everything", TypeKey::of::<Pool>().name()));
 }
@@ -113,8 +118,7 @@ async fn summed(sums: Sums) -> StepResult<u64> {
 #[workflow(context = Window, steps(fetch = Fetch { shard: 3 }, Join, Summed))]
 struct Own;
 
-#[tokio::test]
-async fn of_a_users_own_making_declare_like_any_other() {
+async fn of_a_users_own_making_declare_like_any_other(world: World) {
     assert_eq!(Own::definition().unwrap().template().step_templates[2].depends_on_steps, ["join"]);
-    assert_eq!(run::<Own>(Window { rows: 5 }).await.output::<Summed>().unwrap(), 20);
+    assert_eq!(run::<Own>(&world, Window { rows: 5 }).await.output::<Summed>().unwrap(), 20);
 }

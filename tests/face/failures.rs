@@ -6,7 +6,12 @@ use serde_json::json;
 use tasker::prelude::*;
 use tasker::{PANIC, Permanent, Retry, RetryAfter, TaskState};
 
+use crate::world::{World, on_every_backend};
 use crate::{failure, run_built};
+
+on_every_backend! {
+    are_stored_with_class_code_and_text_and_the_worker_lives
+}
 
 #[derive(Debug, thiserror::Error, Fail)]
 #[fail(code = "PAYMENT")]
@@ -75,11 +80,10 @@ async fn by_hand() -> StepResult<u64> {
     "x".parse().permanent()
 }
 
-#[tokio::test]
-async fn are_stored_with_class_code_and_text_and_the_worker_lives() {
+async fn are_stored_with_class_code_and_text_and_the_worker_lives(world: World) {
     let builder = Definition::builder("tests", "failures", "1.0.0");
     let builder = builder.step("declined", Declined).step("panics", Panics).step("any_error", AnyError);
-    let report = run_built(&builder.step("by_hand", ByHand).build().unwrap(), json!({})).await;
+    let report = run_built(&world, &builder.step("by_hand", ByHand).build().unwrap(), json!({})).await;
     assert_eq!(report.state(), TaskState::Error);
     assert_eq!(failure(&report, "declined", "error"), "declined: stolen");
     assert_eq!(report.step("declined").unwrap().current.metadata["error_code"], "DECLINED");

@@ -5,7 +5,13 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{BuildError, Policy, StepTemplate, Template, Version};
 
-use crate::{Fetch, Join, Window, engine, run_built};
+use crate::world::{World, on_every_backend};
+use crate::{Fetch, Join, Window, run_built};
+
+on_every_backend! {
+    reach_what_was_declared_and_store_what_they_say
+    generic_handlers_are_registered_by_hand
+}
 
 struct Pool(u64);
 
@@ -40,13 +46,12 @@ impl Step for Audit {
 #[workflow(context = Window, steps(Price, fetch = Fetch { shard: 2 }, Audit))]
 struct Audited;
 
-#[tokio::test]
-async fn reach_what_was_declared_and_store_what_they_say() {
-    let engine = engine().state(Pool(1));
+async fn reach_what_was_declared_and_store_what_they_say(world: World) {
+    let engine = world.engine().state(Pool(1));
     let report = engine.start::<Audited>(Window { rows: 3 }).await.unwrap().finished().await.unwrap();
     assert_eq!(report.output::<Audit>().unwrap(), (3 + 3 + 6 + 1) * 10);
     assert_eq!(report.output_of::<u64>("late").unwrap(), 3);
-    let refused = super::engine().start::<Audited>(Window { rows: 3 }).await.unwrap_err();
+    let refused = world.engine().start::<Audited>(Window { rows: 3 }).await.unwrap_err();
     assert!(matches!(refused, EngineError::MissingState { .. }), "{refused}");
 }
 
@@ -65,15 +70,17 @@ impl<T: tasker::Payload> Step for Echo<T> {
     }
 }
 
-#[tokio::test]
-async fn generic_handlers_are_registered_by_hand() {
+async fn generic_handlers_are_registered_by_hand(world: World) {
     let mut template = Template::new("tests", "echo", Version(1, 0, 0));
     template.step_templates = vec![StepTemplate::new("echo", "echo")];
     let none = Definition::from_template(template.clone(), &Handlers::new()).unwrap_err();
     assert!(matches!(none.errors[..], [BuildError::UnknownHandler { .. }]));
     let handlers = Handlers::new().with::<Echo<Window>>();
     let definition = Definition::from_template(template, &handlers).unwrap();
-    assert_eq!(run_built(&definition, Window { rows: 8 }).await.output::<Echo<Window>>().unwrap().rows, 8);
+    assert_eq!(
+        run_built(&world, &definition, Window { rows: 8 }).await.output::<Echo<Window>>().unwrap().rows,
+        8
+    );
 }
 
 #[test]

@@ -1,4 +1,8 @@
-//! Whole workflows as a user writes them: typed, built and from templates; what steps take, yield and refuse.
+//! Whole workflows as a user writes them: typed, built and from templates; what steps take, yield and refuse. What
+//! runs, runs on every backend; what is refused before it is built, and what names mean, needs no storage.
+
+#[path = "../world/mod.rs"]
+mod world;
 
 mod absence;
 mod arguments;
@@ -11,8 +15,8 @@ mod spawning;
 mod three_faces;
 
 use serde::{Deserialize, Serialize};
-use tasker::Timestamp;
 use tasker::prelude::*;
+use world::World;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Window {
@@ -44,16 +48,12 @@ async fn join(pages: Outputs<Fetch>) -> StepResult<u64> {
     Ok(pages.values().map(|page| page.rows).sum())
 }
 
-fn engine() -> Engine {
-    Engine::simulated(&SimulatedClock::new(Timestamp::EPOCH))
+async fn run<W: Workflow>(world: &World, context: W::Context) -> Report<W> {
+    world.engine().start::<W>(context).await.unwrap().finished().await.unwrap()
 }
 
-async fn run<W: Workflow>(context: W::Context) -> Report<W> {
-    engine().start::<W>(context).await.unwrap().finished().await.unwrap()
-}
-
-async fn run_built(definition: &Definition, context: impl Serialize + Send) -> Report {
-    engine().start_definition(definition, context).await.unwrap().finished().await.unwrap()
+async fn run_built(world: &World, definition: &Definition, context: impl Serialize + Send) -> Report {
+    world.engine().start_definition(definition, context).await.unwrap().finished().await.unwrap()
 }
 
 /// What is stored of the last failure of a step.

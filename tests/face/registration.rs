@@ -4,7 +4,14 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{BuildError, StepTemplate, Template, Version};
 
+use crate::world::{World, on_every_backend};
 use crate::{Join, Window, run, run_built};
+
+on_every_backend! {
+    the_whole_path_tells_them_apart_and_typed_workflows_never_look
+    handlers_inside_tests_never_disturb_each_other
+    handlers_inside_tests_never_disturb_each_other_indeed
+}
 
 mod one {
     use tasker::prelude::*;
@@ -40,16 +47,15 @@ fn a_doubled_name_is_refused_where_it_is_used_with_both_places() {
     }
 }
 
-#[tokio::test]
-async fn the_whole_path_tells_them_apart_and_typed_workflows_never_look() {
+async fn the_whole_path_tells_them_apart_and_typed_workflows_never_look(world: World) {
     let path = format!("{}::two::send_email", module_path!());
     let definition = Definition::from_template(template(&path), &Handlers::linked()).unwrap();
-    assert_eq!(run_built(&definition, json!({})).await.output_of::<u64>("send").unwrap(), 2);
+    assert_eq!(run_built(&world, &definition, json!({})).await.output_of::<u64>("send").unwrap(), 2);
 
     #[derive(Workflow)]
     #[workflow(context = Value, steps(one = one::SendEmail, two = two::SendEmail))]
     struct Both;
-    let report = run::<Both>(json!({})).await;
+    let report = run::<Both>(&world, json!({})).await;
     assert_eq!(report.output::<one::SendEmail>().unwrap() + report.output::<two::SendEmail>().unwrap(), 3);
 }
 
@@ -66,8 +72,7 @@ fn the_same_handler_twice_is_one() {
     assert!(Definition::from_template(template("join"), &handlers).is_ok());
 }
 
-#[tokio::test]
-async fn handlers_inside_tests_never_disturb_each_other() {
+async fn handlers_inside_tests_never_disturb_each_other(world: World) {
     #[step]
     async fn local(window: Context<Window>) -> StepResult<u64> {
         Ok(window.rows)
@@ -75,11 +80,10 @@ async fn handlers_inside_tests_never_disturb_each_other() {
     #[derive(Workflow)]
     #[workflow(context = Window, steps(Local))]
     struct Here;
-    assert_eq!(run::<Here>(Window { rows: 1 }).await.output::<Local>().unwrap(), 1);
+    assert_eq!(run::<Here>(&world, Window { rows: 1 }).await.output::<Local>().unwrap(), 1);
 }
 
-#[tokio::test]
-async fn handlers_inside_tests_never_disturb_each_other_indeed() {
+async fn handlers_inside_tests_never_disturb_each_other_indeed(world: World) {
     #[step]
     async fn local(window: Context<Window>) -> StepResult<u64> {
         Ok(window.rows + 1)
@@ -87,6 +91,6 @@ async fn handlers_inside_tests_never_disturb_each_other_indeed() {
     #[derive(Workflow)]
     #[workflow(context = Window, steps(Local))]
     struct Here;
-    assert_eq!(run::<Here>(Window { rows: 1 }).await.output::<Local>().unwrap(), 2);
+    assert_eq!(run::<Here>(&world, Window { rows: 1 }).await.output::<Local>().unwrap(), 2);
     assert!(Definition::from_template(template("local"), &Handlers::linked()).is_err());
 }

@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 use tasker::BuildError;
 use tasker::prelude::*;
 
+use crate::world::{World, on_every_backend};
 use crate::{Fetch, Page, Window, run};
+
+on_every_backend! {
+    one_handler_runs_behind_many_parents_on_many_contexts
+}
 
 /// Any parent that yields a `Page` will do.
 #[step]
@@ -40,13 +45,12 @@ struct FromTheNamedOne;
 #[workflow(context = Window, steps(fetch = Fetch { shard: 7 }, ReadFile, Count))]
 struct FromEither;
 
-#[tokio::test]
-async fn one_handler_runs_behind_many_parents_on_many_contexts() {
-    assert_eq!(run::<FromFetch>(Window { rows: 3 }).await.output::<Count>().unwrap(), 21);
-    assert_eq!(run::<FromFile>(Window { rows: 3 }).await.output::<Count>().unwrap(), 3);
-    assert_eq!(run::<FromTheNamedOne>(Window { rows: 3 }).await.output::<Count>().unwrap(), 21);
+async fn one_handler_runs_behind_many_parents_on_many_contexts(world: World) {
+    assert_eq!(run::<FromFetch>(&world, Window { rows: 3 }).await.output::<Count>().unwrap(), 21);
+    assert_eq!(run::<FromFile>(&world, Window { rows: 3 }).await.output::<Count>().unwrap(), 3);
+    assert_eq!(run::<FromTheNamedOne>(&world, Window { rows: 3 }).await.output::<Count>().unwrap(), 21);
     let wide = Wide { rows: 4, more: String::new() };
-    assert_eq!(run::<FromWide>(wide).await.output::<Count>().unwrap(), 4);
+    assert_eq!(run::<FromWide>(&world, wide).await.output::<Count>().unwrap(), 4);
 }
 
 #[test]

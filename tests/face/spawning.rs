@@ -4,7 +4,15 @@ use serde::{Deserialize, Serialize};
 use tasker::Retry;
 use tasker::prelude::*;
 
+use crate::world::{World, on_every_backend};
 use crate::{Fetch, Join, Page, Window, run};
+
+on_every_backend! {
+    a_join_waits_for_what_was_spawned
+    a_join_waits_for_what_spawned_steps_spawn
+    a_step_may_add_more_of_what_it_takes
+    spawned_steps_may_wait_for_each_other
+}
 
 /// Decides at run time how many shards there are.
 #[step]
@@ -18,13 +26,12 @@ async fn plan(window: Context<Window>, shards: Spawn<Fetch>) -> StepResult<u64> 
 #[workflow(context = Window, steps(Plan, Join))]
 struct FanOut;
 
-#[tokio::test]
-async fn a_join_waits_for_what_was_spawned() {
-    let report = run::<FanOut>(Window { rows: 4 }).await;
+async fn a_join_waits_for_what_was_spawned(world: World) {
+    let report = run::<FanOut>(&world, Window { rows: 4 }).await;
     assert_eq!(report.output::<Plan>().unwrap(), 4);
     assert_eq!(report.output::<Join>().unwrap(), 4 * (1 + 2 + 3 + 4));
     assert_eq!(report.output_of::<Page>("fetch_3").unwrap().rows, 12);
-    assert_eq!(run::<FanOut>(Window { rows: 0 }).await.output::<Join>().unwrap(), 0);
+    assert_eq!(run::<FanOut>(&world, Window { rows: 0 }).await.output::<Join>().unwrap(), 0);
 }
 
 #[tokio::test]
@@ -62,9 +69,8 @@ async fn divide(window: Context<Window>, halves: Spawn<Split>) -> StepResult<()>
 #[workflow(context = Window, steps(Divide, Join))]
 struct Divided;
 
-#[tokio::test]
-async fn a_join_waits_for_what_spawned_steps_spawn() {
-    let report = run::<Divided>(Window { rows: 5 }).await;
+async fn a_join_waits_for_what_spawned_steps_spawn(world: World) {
+    let report = run::<Divided>(&world, Window { rows: 5 }).await;
     assert_eq!(report.output::<Join>().unwrap(), 5 * (1 + 2 + 3 + 4 + 5));
     assert_eq!(report.steps().len(), 2 + 5 + 4 + 5);
 }
@@ -79,9 +85,8 @@ async fn one_more(pages: Outputs<Fetch>, more: Spawn<Fetch>) -> StepResult<usize
 #[workflow(context = Window, steps(fetch = Fetch { shard: 1 }, OneMore, Join))]
 struct More;
 
-#[tokio::test]
-async fn a_step_may_add_more_of_what_it_takes() {
-    let report = run::<More>(Window { rows: 1 }).await;
+async fn a_step_may_add_more_of_what_it_takes(world: World) {
+    let report = run::<More>(&world, Window { rows: 1 }).await;
     assert_eq!((report.output::<OneMore>().unwrap(), report.output::<Join>().unwrap()), (1, 10));
 }
 
@@ -95,9 +100,8 @@ async fn chain(links: Spawn<Fetch>) -> StepResult<()> {
 #[workflow(context = Window, steps(Chain, Join))]
 struct Chained;
 
-#[tokio::test]
-async fn spawned_steps_may_wait_for_each_other() {
-    let report = run::<Chained>(Window { rows: 10 }).await;
+async fn spawned_steps_may_wait_for_each_other(world: World) {
+    let report = run::<Chained>(&world, Window { rows: 10 }).await;
     assert_eq!(report.output::<Join>().unwrap(), 30);
     let first = report.step("first").unwrap().id;
     assert!(report.step("second").unwrap().parents.contains(&first));

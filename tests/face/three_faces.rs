@@ -5,7 +5,15 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{BuildErrors, LinkedWorkflow, StepTemplate, Template, Version};
 
-use crate::{Fetch, Join, Page, Window, engine, run, run_built};
+use crate::world::{World, on_every_backend};
+use crate::{Fetch, Join, Page, Window, run, run_built};
+
+on_every_backend! {
+    give_one_answer
+    join_as_many_as_there_are
+    are_checked_when_read_if_known_only_at_run_time
+    refuse_a_context_that_does_not_fit_before_a_task_exists
+}
 
 #[derive(Workflow)]
 #[workflow(namespace = "reports", name = "shards", version = "1.0.0", context = Window,
@@ -71,27 +79,24 @@ fn give_one_template_without_configurations_too() {
     assert_eq!(built.template(), read.template());
 }
 
-#[tokio::test]
-async fn give_one_answer() {
-    let typed = run::<Shards>(Window { rows: 10 }).await;
+async fn give_one_answer(world: World) {
+    let typed = run::<Shards>(&world, Window { rows: 10 }).await;
     assert_eq!(typed.output::<Join>().unwrap(), 60);
     assert_eq!(typed.output_at::<Fetch>("fetch_2").unwrap(), Page { shard: 2, rows: 20 });
     for definition in [built(3).unwrap(), read().unwrap()] {
-        let report = run_built(&definition, Window { rows: 10 }).await;
+        let report = run_built(&world, &definition, Window { rows: 10 }).await;
         assert_eq!(report.output::<Join>().unwrap(), 60);
         assert_eq!(report.output_at::<Fetch>("fetch_2").unwrap().rows, 20);
     }
 }
 
-#[tokio::test]
-async fn join_as_many_as_there_are() {
-    let report = run_built(&built(20).unwrap(), Window { rows: 1 }).await;
+async fn join_as_many_as_there_are(world: World) {
+    let report = run_built(&world, &built(20).unwrap(), Window { rows: 1 }).await;
     assert_eq!(report.output::<Join>().unwrap(), 210);
 }
 
-#[tokio::test]
-async fn are_checked_when_read_if_known_only_at_run_time() {
-    let report = run_built(&built(2).unwrap(), Window { rows: 1 }).await;
+async fn are_checked_when_read_if_known_only_at_run_time(world: World) {
+    let report = run_built(&world, &built(2).unwrap(), Window { rows: 1 }).await;
     let ambiguous = report.output::<Fetch>().unwrap_err().to_string();
     assert!(ambiguous.contains("`fetch_1`, `fetch_2`") && ambiguous.contains("output_at"), "{ambiguous}");
     let other = report.output_at::<Join>("fetch_1").unwrap_err().to_string();
@@ -99,10 +104,9 @@ async fn are_checked_when_read_if_known_only_at_run_time() {
     assert!(report.output_at::<Fetch>("fetch_9").is_err());
 }
 
-#[tokio::test]
-async fn refuse_a_context_that_does_not_fit_before_a_task_exists() {
+async fn refuse_a_context_that_does_not_fit_before_a_task_exists(world: World) {
     for definition in [built(2).unwrap(), read().unwrap()] {
-        let engine = engine();
+        let engine = world.engine();
         let refused =
             engine.start_definition(&definition, json!({ "rows": "many" })).await.unwrap_err().to_string();
         assert!(refused.contains("`rows`"), "{refused}");

@@ -1,4 +1,5 @@
 //! Workers that share a storage: what they do when others die, when the storage goes away, and when they are to stop.
+//! In memory alone, whose calls can be watched, made to fail, and made to take simulated time.
 
 mod shares;
 mod watched;

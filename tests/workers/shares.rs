@@ -1,4 +1,5 @@
-//! Who gets the places of a worker, when there are not enough for all.
+//! Who gets the places of a worker, when there are not enough for all. In memory alone: a queue on PostgreSQL answers in
+//! real time, and the simulated time in which these steps sleep would run on meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;

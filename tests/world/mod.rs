@@ -1,4 +1,6 @@
-//! A storage that engines share, a clock that jumps, and handlers in a line.
+//! A storage that engines share, a clock that jumps, and handlers in a line. A whole workflow has to come to the same on
+//! every backend, so the bodies of its tests are functions of a [`World`], and `on_every_backend!` stamps a test of each.
+#![allow(dead_code, reason = "each test program uses what it needs")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -159,18 +161,18 @@ pub(crate) async fn database() -> tasker::postgres::cluster::TestDatabase {
     tasker::postgres::cluster::TestDatabase::migrated().await.expect("a database for the test")
 }
 
-/// Stamps each test for every backend.
+/// Stamps each test for every backend; `name @ 2` runs on so many threads.
 macro_rules! on_every_backend {
-    ($($test:ident)*) => {
+    ($($test:ident $(@ $threads:tt)?)*) => {
         mod memory {
-            $(#[tokio::test]
+            $(#[tokio::test $((flavor = "multi_thread", worker_threads = $threads))?]
             async fn $test() {
                 super::$test($crate::world::World::memory().await).await;
             })*
         }
         #[cfg(feature = "postgres")]
         mod postgres {
-            $(#[tokio::test]
+            $(#[tokio::test $((flavor = "multi_thread", worker_threads = $threads))?]
             async fn $test() {
                 super::$test($crate::world::World::postgres().await).await;
             })*
