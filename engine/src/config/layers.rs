@@ -86,12 +86,7 @@ impl Layers {
     /// # Errors
     /// All mistakes of all layers at once, each with its layer and place.
     pub fn load(&self) -> Result<Effective, super::ConfigErrors> {
-        let mut findings = Findings {
-            with_paths: true,
-            is_configuration: true,
-            secret: keys::SECRET,
-            ..Findings::default()
-        };
+        let mut findings = findings();
         let mut values = Values(BTreeMap::new());
         for layer in self.read(&mut findings) {
             values.lay_over(&layer, keys::SECTIONS, &Path::Root, &mut findings);
@@ -291,18 +286,18 @@ fn lenient(node: &Node, kind: &Kind) -> Node {
     Node { at: node.at.clone(), data }
 }
 
+/// None yet; told with the paths of settings, and without secrets.
+fn findings() -> Findings {
+    Findings { with_paths: true, is_configuration: true, secret: keys::SECRET, ..Findings::default() }
+}
+
 impl Configuration {
     /// Checks a configuration that was written in code.
     ///
     /// # Errors
     /// All mistakes at once.
     pub fn validate(&self) -> Result<(), super::ConfigErrors> {
-        let mut findings = Findings {
-            with_paths: true,
-            is_configuration: true,
-            secret: keys::SECRET,
-            ..Findings::default()
-        };
+        let mut findings = findings();
         let mut values = Values(BTreeMap::new());
         let whole = serde_json::to_value(self).unwrap_or_else(|_| Value::Object(Map::new()));
         values.lay_over(&node_of(&whole, &code()), keys::SECTIONS, &Path::Root, &mut findings);
