@@ -122,6 +122,8 @@ pub trait DynQueue: Send + Sync + 'static {
     async fn enqueue(&self, wakes: &[Wake]) -> Result<(), QueueError>;
     /// See [`Queue::receive`].
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError>;
+    /// See [`Queue::try_receive`].
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError>;
     /// See [`Queue::ack`].
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError>;
     /// See [`Queue::release`].
@@ -139,6 +141,9 @@ impl<Q: Queue> DynQueue for Q {
     }
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
         Queue::receive(self, interest).await
+    }
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        Queue::try_receive(self, interest).await
     }
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         Queue::ack(self, wakes).await
@@ -163,6 +168,9 @@ impl Enqueue for Arc<dyn DynQueue> {
 impl Queue for Arc<dyn DynQueue> {
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
         DynQueue::receive(&**self, interest).await
+    }
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        DynQueue::try_receive(&**self, interest).await
     }
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         DynQueue::ack(&**self, wakes).await

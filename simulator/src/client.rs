@@ -93,6 +93,10 @@ impl Queue for Hints {
         if self.fails() { Err(unreachable_queue()) } else { self.arrived.receive(interest).await }
     }
 
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        if self.fails() { Err(unreachable_queue()) } else { self.arrived.try_receive(interest).await }
+    }
+
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         if self.fails() { Err(unreachable_queue()) } else { self.arrived.ack(wakes).await }
     }

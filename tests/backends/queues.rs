@@ -153,6 +153,9 @@ impl Queue for Silent {
     async fn receive(&self, _: Interest) -> Result<Delivery, QueueError> {
         std::future::pending().await
     }
+    async fn try_receive(&self, _: Interest) -> Result<Delivery, QueueError> {
+        Ok(Delivery::default())
+    }
     async fn ack(&self, _: &[Wake]) -> Result<(), QueueError> {
         Ok(())
     }
@@ -169,6 +172,9 @@ impl Enqueue for Broken {
 
 impl Queue for Broken {
     async fn receive(&self, _: Interest) -> Result<Delivery, QueueError> {
+        Err(QueueError("not there".into()))
+    }
+    async fn try_receive(&self, _: Interest) -> Result<Delivery, QueueError> {
         Err(QueueError("not there".into()))
     }
     async fn ack(&self, _: &[Wake]) -> Result<(), QueueError> {
@@ -270,6 +276,10 @@ impl Queue for Asked {
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
         self.0.lock().unwrap().push(interest.limit);
         Queue::receive(&self.1, interest).await
+    }
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        self.0.lock().unwrap().push(interest.limit);
+        Queue::try_receive(&self.1, interest).await
     }
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         Queue::ack(&self.1, wakes).await

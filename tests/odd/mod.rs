@@ -55,6 +55,11 @@ impl<Q: Queue> Queue for Odd<Q> {
         }
     }
 
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        let Delivery { wakes, missed, busy } = self.inner.try_receive(interest).await?;
+        Ok(Delivery { wakes: self.mangle(&wakes), missed, busy })
+    }
+
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         let heard = self.random.lock().unwrap().bool();
         if heard { self.inner.ack(wakes).await } else { Ok(()) }

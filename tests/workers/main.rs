@@ -3,6 +3,8 @@
 
 mod shares;
 mod watched;
+#[path = "../world/mod.rs"]
+mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -46,6 +46,10 @@ impl<E: Enqueue> Queue for ForeignQueue<E> {
         pending()
     }
 
+    async fn try_receive(&self, _: Interest) -> Result<Delivery, QueueError> {
+        Ok(Delivery::default())
+    }
+
     async fn ack(&self, _: &[Wake]) -> Result<(), QueueError> {
         Ok(())
     }

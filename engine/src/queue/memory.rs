@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Delivery, Enqueue, Interest, Queue, QueueError};
-use crate::{Condition, DynClock, Wake};
+use crate::{Clock, Condition, DynClock, Wake};
 
 /// More hints than that are not kept, so that an engine from which nobody receives stays as small as it is. The next
 /// receiver is told that it missed some.
@@ -60,6 +60,12 @@ impl Queue for MemoryQueue {
     async fn receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
         let ((wakes, missed), busy) = self.hints.until(|hints| hints.take(interest.limit)).await;
         Ok(Delivery { wakes, missed, busy })
+    }
+
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        let taken = self.hints.peek(|hints| hints.take(interest.limit));
+        let (wakes, missed) = taken.unwrap_or_default();
+        Ok(Delivery { wakes, missed, busy: Clock::busy(&self.clock) })
     }
 
     /// A hint is gone when it was received.

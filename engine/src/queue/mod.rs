@@ -51,6 +51,15 @@ pub trait Queue: Enqueue {
     /// Dropping the future loses no hint: what it held is received again, within a minute.
     fn receive(&self, interest: Interest) -> impl Future<Output = Result<Delivery, QueueError>> + Send;
 
+    /// What [`receive`](Self::receive) would answer at this moment, without waiting for more: often nothing.
+    ///
+    /// A worker that is full asks so when places become free, before it gives them to the tasks that it runs already. A
+    /// queue that never answers this has newcomers wait until those are done.
+    ///
+    /// # Cancel safety
+    /// As of `receive`.
+    fn try_receive(&self, interest: Interest) -> impl Future<Output = Result<Delivery, QueueError>> + Send;
+
     /// Forgets wakes whose tasks were looked at since they were received. What is never acknowledged may be received
     /// again.
     fn ack(&self, wakes: &[Wake]) -> impl Future<Output = Result<(), QueueError>> + Send;

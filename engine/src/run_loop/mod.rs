@@ -5,6 +5,7 @@
 
 mod care;
 mod messages;
+mod newcomers;
 mod progress;
 mod rooms;
 mod send;
@@ -37,6 +38,8 @@ const CARE_PAGE: usize = 500;
 const SWEEP_EVERY: u32 = 4;
 /// For so long a task that cannot be run here is left to others, beyond the time in which all of them look.
 const FOR_OTHERS: Duration = Duration::from_secs(1);
+/// A full worker asks its queue for newcomers that often, unless there were as many as it could take the last time.
+const NEWCOMERS_EVERY: Duration = Duration::from_millis(20);
 /// The waits after a storage that is not available: the first, and the longest. Each is twice as long as the one before,
 /// until it answers.
 const STORAGE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
@@ -68,6 +71,8 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     left: Vec<Wake>,
     /// How many workers serve every task.
     serving: usize,
+    /// Before then the queue is not asked for newcomers again.
+    newcomers_at: Timestamp,
     /// When the storage is asked for due wakes; only while serving.
     ask_at: Option<Timestamp>,
     stopping: Vec<Stopping>,
@@ -146,6 +151,7 @@ impl<T: EngineTypes> RunLoop<T> {
             for_others: IdMap::default(),
             left: vec![],
             serving: 0,
+            newcomers_at: Timestamp::EPOCH,
             ask_at: None,
             stopping: vec![],
             care_at: None,
@@ -165,6 +171,10 @@ impl<T: EngineTypes> RunLoop<T> {
     pub(crate) async fn run(mut self) {
         loop {
             self.read_messages();
+            if !self.finished.is_empty() {
+                self.gather().await;
+                self.ask_for_newcomers().await;
+            }
             self.look_at_the_clock();
             self.wanted.extend(self.rooms.next());
             if self.beat_at.is_some_and(|at| at <= self.shared.clock.now()) {
@@ -172,7 +182,6 @@ impl<T: EngineTypes> RunLoop<T> {
             } else if self.care_at.is_some_and(|at| at <= self.shared.clock.now()) {
                 self.take_care().await;
             } else if !self.finished.is_empty() || (!self.wanted.is_empty() && self.room() > 0) {
-                self.gather().await;
                 self.advance().await;
             } else if self.ask_at.is_some_and(|at| at <= self.shared.clock.now()) && self.room() > 0 {
                 self.ask_for_due().await;

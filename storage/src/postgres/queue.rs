@@ -73,15 +73,6 @@ impl PostgresQueue {
         };
         Self { inner: Arc::new_cyclic(inner) }
     }
-
-    /// What can be received at this moment; waits for nothing.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn receive_now(&self, interest: &Interest) -> Result<Vec<Wake>, QueueError> {
-        let (wakes, _) = self.inner.hand_out(interest).await.map_err(|error| QueueError(error.into()))?;
-        Ok(wakes)
-    }
 }
 
 impl Enqueue for PostgresQueue {
@@ -123,6 +114,12 @@ impl Queue for PostgresQueue {
                 .await;
             drop(busy);
         }
+    }
+
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        let busy = self.inner.clock.busy();
+        let (wakes, _) = self.inner.hand_out(&interest).await.map_err(|error| QueueError(error.into()))?;
+        Ok(Delivery { wakes, missed: false, busy })
     }
 
     /// The wake was replaced, or removed, by the call that looked at its task.

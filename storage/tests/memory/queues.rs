@@ -63,6 +63,10 @@ enum Defect {
     DropsTheGeneration,
     /// A receiver that was woken does not keep the time.
     LetsTimeGo,
+    /// Whoever asks without waiting is told nothing.
+    GivesNothingWhenAsked,
+    /// Whoever asks without waiting waits.
+    WaitsWhenAsked,
 }
 
 struct Keeps(Defect);
@@ -225,6 +229,17 @@ impl Queue for Keeping {
         Ok(delivery)
     }
 
+    async fn try_receive(&self, interest: Interest) -> Result<Delivery, QueueError> {
+        if self.defect == Defect::WaitsWhenAsked {
+            return Queue::receive(self, interest).await;
+        }
+        let wakes = match self.defect {
+            Defect::GivesNothingWhenAsked => None,
+            _ => self.kept.peek(|kept| self.take(kept, interest.limit)),
+        };
+        Ok(Delivery { wakes: wakes.unwrap_or_default(), missed: false, busy: self.clock.busy() })
+    }
+
     async fn ack(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         if self.defect == Defect::ForgetsNothing {
             return Ok(());
@@ -248,7 +263,7 @@ impl Queue for Keeping {
 }
 
 /// Each defect, and a case that finds it.
-const FOUND_BY: [(Defect, &str); 13] = [
+const FOUND_BY: [(Defect, &str); 15] = [
     (Defect::LosesTheLast, "enqueued_wake_is_received"),
     (Defect::WakesNobody, "waiting_receiver_is_woken"),
     (Defect::WakesNobodyElsewhere, "waiting_receiver_is_woken_from_elsewhere"),
@@ -262,6 +277,8 @@ const FOUND_BY: [(Defect, &str); 13] = [
     (Defect::Boasts, "wakes_that_nobody_enqueued_are_found_where_the_queue_says_so"),
     (Defect::DropsTheGeneration, "received_wake_is_the_one_that_was_enqueued"),
     (Defect::LetsTimeGo, "time_stands_from_an_enqueue_until_its_receiver_has_looked"),
+    (Defect::GivesNothingWhenAsked, "what_is_there_is_received_without_waiting"),
+    (Defect::WaitsWhenAsked, "asking_an_empty_queue_without_waiting_is_answered"),
 ];
 
 #[test]

@@ -71,7 +71,7 @@ async fn tasks(queue: &PostgresQueue, limit: usize) -> Vec<TaskId> {
 
 /// Whether there is nothing to be received at this moment.
 async fn waits(queue: &PostgresQueue, interest: Interest) -> bool {
-    queue.receive_now(&interest).await.unwrap().is_empty()
+    queue.try_receive(interest).await.unwrap().wakes.is_empty()
 }
 
 #[tokio::test]

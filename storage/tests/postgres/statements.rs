@@ -8,8 +8,8 @@ use serde_json::json;
 use sqlx::Row as _;
 use sqlx::postgres::PgPoolOptions;
 use tasker_engine::{
-    Advance, Beat, Creation, Interest, Outcome, OutcomeKind, Rescue, SimulatedClock, Storage as _, Swept,
-    TaskId,
+    Advance, Beat, Creation, Interest, Outcome, OutcomeKind, Queue as _, Rescue, SimulatedClock,
+    Storage as _, Swept, TaskId,
 };
 use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 
@@ -217,7 +217,7 @@ async fn receiving_wakes_reads_no_more_than_it_hands_out() {
         Duration::from_secs(1_000_000),
     );
     for _ in 0..5 {
-        assert_eq!(queue.receive_now(&Interest::of(10)).await.unwrap().len(), 10);
+        assert_eq!(queue.try_receive(Interest::of(10)).await.unwrap().wakes.len(), 10);
     }
     session.end().await;
     let read = fixture.number(index_reads).await - before;

@@ -60,6 +60,30 @@ pub async fn receiver_of_an_empty_queue_waits<H: QueueHarness>(scene: QueueScene
     scene.wait_for_a_while(waiting.as_mut()).await;
 }
 
+/// "Without waiting for more": a full worker asks so, and goes on at once.
+pub async fn asking_an_empty_queue_without_waiting_is_answered<H: QueueHarness>(scene: QueueScene<H>) {
+    let asked = scene.queue.try_receive(Interest::of(5));
+    let delivery =
+        tokio::time::timeout(super::PATIENCE, asked).await.expect("it waits").expect("try_receive");
+    assert_eq!(delivery.wakes, []);
+}
+
+/// "What `receive` would answer", and no more than the receiver can take.
+pub async fn what_is_there_is_received_without_waiting<H: QueueHarness>(scene: QueueScene<H>) {
+    let wakes = scene.wakes(5).await;
+    scene.tell(&wakes).await;
+    let mut missing: BTreeSet<TaskId> = wakes.iter().map(|wake| wake.task).collect();
+    let asking = async {
+        while !missing.is_empty() {
+            let some = scene.queue.try_receive(Interest::of(2)).await.expect("try_receive").wakes;
+            assert!(some.len() <= 2, "{some:?}");
+            missing.retain(|task| some.iter().all(|wake| wake.task != *task));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, asking).await.expect("they are given");
+}
+
 /// "At most as many as the receiver can take", and the rest later.
 pub async fn no_more_is_received_than_the_receiver_can_take<H: QueueHarness>(scene: QueueScene<H>) {
     let wakes = scene.wakes(7).await;

@@ -14,6 +14,8 @@ macro_rules! __queue_conformance_cases {
             waiting_receiver_is_woken_from_elsewhere,
             wake_is_received_elsewhere,
             receiver_of_an_empty_queue_waits,
+            asking_an_empty_queue_without_waiting_is_answered,
+            what_is_there_is_received_without_waiting,
             no_more_is_received_than_the_receiver_can_take,
             receiver_that_can_take_nothing_is_given_one,
             dropped_receiver_takes_no_hint_with_it,
