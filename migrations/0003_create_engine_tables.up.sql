@@ -58,11 +58,15 @@ CREATE TABLE tasker_wakes (
     -- Drawn from a sequence, so that it rises for a task also when its wake was removed and made again.
     generation bigint NOT NULL DEFAULT nextval('tasker_wake_generations'),
     -- How many times in a row it was put off for want of a handler.
-    parked integer NOT NULL DEFAULT 0 CHECK (parked >= 0)
+    parked integer NOT NULL DEFAULT 0 CHECK (parked >= 0),
+    -- Whose it is. No foreign key, as above.
+    task_namespace_id bigint NOT NULL,
+    -- The worker that looked at the task and had no room for all of it: there it waits in line.
+    left_by text
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 ALTER SEQUENCE tasker_wake_generations OWNED BY tasker_wakes.generation;
--- due: the earliest first, and then by task.
-CREATE INDEX tasker_wakes_due ON tasker_wakes (due_at, task_id);
+-- due and tasker_receive_wakes: of each namespace the earliest first, and then by task.
+CREATE INDEX tasker_wakes_due ON tasker_wakes (task_namespace_id, due_at, task_id);
 
 -- Tasks that have no row in the audit trail yet. By it, and by the index of those whose row is an open one, the sweep
 -- finds every task that is open and looks at no other, however many are finished or failed. No foreign key, as for wakes.

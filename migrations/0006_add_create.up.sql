@@ -264,9 +264,12 @@ BEGIN
             p_now, complete_at_once, array_fill('complete'::text, ARRAY[cardinality(complete_at_once)]),
             array_fill('{}'::jsonb, ARRAY[cardinality(complete_at_once)]));
     END IF;
-    INSERT INTO tasker_wakes (task_id, due_at)
-    SELECT t.id, p_now FROM unnest(task_ids, created, settled) AS t (id, created, settled)
-    WHERE t.created AND NOT t.settled;
+    INSERT INTO tasker_wakes (task_id, due_at, task_namespace_id)
+    SELECT made.id, p_now, n.task_namespace_id
+    FROM unnest(task_ids, created, settled) AS made (id, created, settled)
+    JOIN tasker_tasks AS t ON t.task_id = made.id
+    JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
+    WHERE made.created AND NOT made.settled;
     INSERT INTO tasker_fresh_tasks (task_id)
     SELECT t.id FROM unnest(task_ids, created, settled) AS t (id, created, settled)
     WHERE t.created AND NOT t.settled;

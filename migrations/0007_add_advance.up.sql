@@ -802,18 +802,22 @@ END $$;
 
 -- Writes wakes: those of wanted tasks are replaced, of others only an earlier one counts. A wake that is put off for
 -- want of a handler is parked: it waits twice as long each time in a row, from a second to a minute; one that is parked
--- and not yet due stays as it is, lest whoever looks often keeps it from others. Answers with those it wrote.
+-- and not yet due stays as it is, lest whoever looks often keeps it from others. A task that may go on at once is left
+-- over by p_worker, which had no room for it. Answers with those it wrote.
 CREATE FUNCTION tasker_write_wakes(
-    p_now timestamp, p_wanted bigint[], p_tasks bigint[], p_dues timestamp[], p_parked boolean[],
+    p_now timestamp, p_worker text, p_wanted bigint[], p_tasks bigint[], p_dues timestamp[], p_parked boolean[],
     OUT tasks bigint[], OUT dues timestamp[]
 )
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH written AS (
-        INSERT INTO tasker_wakes (task_id, due_at, parked)
+        INSERT INTO tasker_wakes (task_id, due_at, parked, left_by, task_namespace_id)
         SELECT
             u.task, least(u.due, parked.until),
-            CASE WHEN parked.until <= coalesce(u.due, parked.until) THEN parked.times + 1 ELSE 0 END
+            CASE WHEN parked.until <= coalesce(u.due, parked.until) THEN parked.times + 1 ELSE 0 END,
+            CASE WHEN u.due <= p_now THEN p_worker END, (
+                SELECT n.task_namespace_id FROM tasker_tasks AS t
+                JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id WHERE t.task_id = u.task)
         FROM unnest(p_tasks, p_dues, p_parked) AS u (task, due, parked)
         LEFT JOIN LATERAL (
             SELECT k.due_at, k.parked, k.parked > 0 AND k.due_at > p_now AS waits
@@ -829,7 +833,8 @@ BEGIN
         WHERE old.due_at IS NULL OR least(u.due, parked.until) < old.due_at
             OR u.task = ANY (p_wanted) AND NOT (u.parked AND old.waits AND old.due_at <= coalesce(u.due, old.due_at))
         ON CONFLICT (task_id) DO UPDATE
-        SET due_at = excluded.due_at, parked = excluded.parked, generation = excluded.generation
+        SET due_at = excluded.due_at, parked = excluded.parked, generation = excluded.generation,
+            left_by = excluded.left_by
         RETURNING task_id, due_at
     )
     SELECT array_agg(task_id), array_agg(due_at) INTO tasks, dues FROM written;
@@ -987,7 +992,7 @@ BEGIN
     IF choice.wake_tasks IS NOT NULL THEN
         SELECT w.tasks, w.dues INTO wake_tasks, wake_dues
         FROM tasker_write_wakes(
-            p_now, p_wanted, choice.wake_tasks, choice.wake_dues, choice.wake_parked) AS w;
+            p_now, p_worker, p_wanted, choice.wake_tasks, choice.wake_dues, choice.wake_parked) AS w;
     END IF;
     answered := p_wanted || settled_tasks || heads.held || heads.closed;
     IF answered <> '{}' THEN

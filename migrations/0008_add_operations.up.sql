@@ -39,9 +39,12 @@ BEGIN
     IF p_wake IS NULL THEN
         DELETE FROM tasker_wakes AS w WHERE w.task_id = p_task;
     ELSE
-        INSERT INTO tasker_wakes AS w (task_id, due_at) VALUES (p_task, p_wake)
+        INSERT INTO tasker_wakes AS w (task_id, due_at, task_namespace_id)
+        SELECT p_task, p_wake, n.task_namespace_id
+        FROM tasker_tasks AS t JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
+        WHERE t.task_id = p_task
         ON CONFLICT (task_id) DO UPDATE
-        SET due_at = excluded.due_at, parked = 0, generation = excluded.generation
+        SET due_at = excluded.due_at, parked = 0, generation = excluded.generation, left_by = NULL
         WHERE NOT p_keep_earlier OR excluded.due_at < w.due_at;
     END IF;
 END $$;
@@ -162,8 +165,12 @@ BEGIN
             RETURN;
         END IF;
         PERFORM tasker_lock_tasks(forgotten);
-        INSERT INTO tasker_wakes (task_id, due_at)
-        SELECT u.task, p_now FROM unnest(forgotten) AS u (task) WHERE tasker_is_forgotten(u.task);
+        INSERT INTO tasker_wakes (task_id, due_at, task_namespace_id)
+        SELECT u.task, p_now, n.task_namespace_id
+        FROM unnest(forgotten) AS u (task)
+        JOIN tasker_tasks AS t ON t.task_id = u.task
+        JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
+        WHERE tasker_is_forgotten(u.task);
         GET DIAGNOSTICS given = ROW_COUNT;
         woken := woken + given;
         next := forgotten[cardinality(forgotten)];

@@ -109,14 +109,54 @@ BEGIN
     ORDER BY u.task, h.step NULLS FIRST, h.sort_key;
 END $$;
 
--- The earliest wakes, due or not.
-CREATE FUNCTION tasker_next_wakes(p_limit bigint)
-RETURNS TABLE (task bigint, due timestamp, generation bigint)
+-- The namespaces that have wakes, ascending, and when the first of each is due: one probe for each, however many wakes
+-- there are.
+CREATE FUNCTION tasker_waking_namespaces(OUT ids bigint[], OUT firsts timestamp[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    id bigint := 0;
+    first timestamp;
+BEGIN
+    ids := '{}';
+    LOOP
+        SELECT w.task_namespace_id, w.due_at INTO id, first FROM tasker_wakes AS w
+        WHERE w.task_namespace_id > id ORDER BY w.task_namespace_id, w.due_at LIMIT 1;
+        EXIT WHEN NOT found;
+        ids := ids || id;
+        firsts := firsts || first;
+    END LOOP;
+END $$;
+
+-- Wakes that are due, at most p_limit, in turns: of each namespace the earliest, then of each the next one. `next` is
+-- when the earliest of all others is due.
+CREATE FUNCTION tasker_due(
+    p_now timestamp, p_limit bigint, OUT tasks bigint[], OUT dues timestamp[], OUT generations bigint[], OUT next timestamp
+)
 LANGUAGE plpgsql STABLE
 SET search_path FROM CURRENT
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
 BEGIN
-    RETURN QUERY
-    SELECT w.task_id, w.due_at, w.generation FROM tasker_wakes AS w ORDER BY w.due_at, w.task_id LIMIT p_limit;
+    SELECT
+        array_agg(w.task_id ORDER BY w.place) FILTER (WHERE w.told),
+        array_agg(w.due_at ORDER BY w.place) FILTER (WHERE w.told),
+        array_agg(w.generation ORDER BY w.place) FILTER (WHERE w.told),
+        min(w.due_at) FILTER (WHERE NOT w.told)
+    INTO tasks, dues, generations, next
+    FROM (
+        SELECT w.*, w.due_at <= p_now AND w.place <= p_limit AS told
+        FROM (
+            SELECT w.*, row_number() OVER (ORDER BY w.due_at > p_now, w.turn, w.namespace) AS place
+            FROM (
+                SELECT
+                    w.*, n.id AS namespace,
+                    row_number() OVER (PARTITION BY n.id ORDER BY w.due_at, w.task_id) AS turn
+                FROM unnest((SELECT ids FROM tasker_waking_namespaces())) AS n (id)
+                CROSS JOIN LATERAL (
+                    SELECT w.task_id, w.due_at, w.generation FROM tasker_wakes AS w
+                    WHERE w.task_namespace_id = n.id ORDER BY w.due_at, w.task_id LIMIT p_limit + 1
+                ) AS w
+            ) AS w
+        ) AS w
+    ) AS w;
 END $$;

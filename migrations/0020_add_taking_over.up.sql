@@ -116,8 +116,11 @@ BEGIN
     SELECT u.task FROM unnest(taken) AS u (task)
     WHERE NOT EXISTS (SELECT FROM tasker_task_transitions AS t WHERE t.task_id = u.task)
     ON CONFLICT (task_id) DO NOTHING;
-    INSERT INTO tasker_wakes (task_id, due_at)
-    SELECT u.task, p_now FROM unnest(taken) AS u (task)
+    INSERT INTO tasker_wakes (task_id, due_at, task_namespace_id)
+    SELECT u.task, p_now, n.task_namespace_id
+    FROM unnest(taken) AS u (task)
+    JOIN tasker_tasks AS t ON t.task_id = u.task
+    JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
     WHERE NOT EXISTS (
         SELECT FROM tasker_task_transitions AS t WHERE t.task_id = u.task AND t.most_recent AND t.to_state = 'error')
     ON CONFLICT (task_id) DO NOTHING;

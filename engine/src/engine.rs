@@ -734,6 +734,7 @@ impl<T: EngineTypes> Shared<T> {
     pub(crate) fn interest(&self, limit: usize) -> Interest {
         Interest {
             limit,
+            worker: Some(self.settings.worker),
             unserved: Arc::clone(&self.unserved.read().expect("nothing panics while it notes one")),
         }
     }

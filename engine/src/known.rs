@@ -215,6 +215,10 @@ impl KnownTasks {
         self.0.contains_key(&task)
     }
 
+    pub(crate) fn namespace(&self, task: TaskId) -> Option<&str> {
+        self.0.get(&task).map(|known| known.definition.template().namespace_name.as_str())
+    }
+
     pub(crate) fn insert(&mut self, task: TaskId, known: KnownTask) {
         if self.0.len() >= REMEMBERED {
             self.0.retain(|_, known| Arc::strong_count(known) > 1);

@@ -83,8 +83,9 @@ pub trait Storage: Send + Sync + 'static {
     /// call, ascending by task and step. Steps whose claim names no worker are left alone.
     fn rescue(&self, rescue: Rescue) -> impl Future<Output = Result<Vec<Rescued>, StorageError>> + Send;
 
-    /// The wakes that are due, earliest first and then by task; and when the next one after them will be. Changes
-    /// nothing: an `advance` that wants the task answers its wake.
+    /// The wakes that are due, in turns between namespaces: of each the earliest (and of those that of the lowest task), then
+    /// of each the next one; and when the earliest of all others will be. Changes nothing: an `advance` that wants the
+    /// task answers its wake.
     fn due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Due, StorageError>> + Send;
 
     /// Gives a wake due `now` to tasks that are open, not paused, have no wake and no step in progress: they can move

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use foreign::ForeignQueue;
 pub use memory::MemoryQueue;
 
-use crate::{Busy, DefinitionHash, Reenqueue, Wake};
+use crate::{Busy, DefinitionHash, Reenqueue, Wake, WorkerId};
 
 /// Takes hints: all that a foreign queue must offer. Its own workers then call
 /// [`Engine::handle`](crate::Engine::handle): see [`ForeignQueue`].
@@ -45,7 +45,8 @@ pub trait Enqueue: Send + Sync + 'static {
 /// - **Generations.** What is forgotten is forgotten in the generation that was received. One of a higher generation is
 ///   another hint.
 pub trait Queue: Enqueue {
-    /// Waits for hints: at least one, or the news that some were missed; at most as many as the receiver can take.
+    /// Waits for hints: at least one, or the news that some were missed; at most as many as the receiver can take. A queue
+    /// that can tell gives them in turns between namespaces.
     ///
     /// # Cancel safety
     /// Dropping the future loses no hint: what it held is received again, within a minute.
@@ -93,12 +94,14 @@ pub struct Interest {
     /// Definitions that the receiver has no handlers for. A queue that can tell leaves their tasks to others, and parks
     /// those that nobody takes.
     pub unserved: Arc<BTreeSet<DefinitionHash>>,
+    /// Who receives. What he left over for want of room is in line with him, and a queue that can tell keeps it for others.
+    pub worker: Option<WorkerId>,
 }
 
 impl Interest {
     /// In so many hints, whatever they are about.
     pub fn of(limit: usize) -> Self {
-        Self { limit, unserved: Arc::default() }
+        Self { limit, ..Self::default() }
     }
 }
 

@@ -57,7 +57,7 @@ impl Rooms {
 
     /// Those that have waited longest, as many as there is room for.
     pub(super) fn next(&mut self) -> Vec<TaskId> {
-        self.0.values_mut().flat_map(|room| room.waiting.take(room.left())).collect()
+        self.0.values_mut().flat_map(|room| room.waiting.take(room.left(), |_| None)).collect()
     }
 
     pub(super) fn is_waiting(&self, task: TaskId) -> bool {

@@ -119,8 +119,13 @@ impl<T: EngineTypes> RunLoop<T> {
         let per_task = settings.max_concurrent_steps_limit;
         let room = if claims { self.room() } else { 0 };
         let places = self.places_for_wanted(room, outcomes.len());
-        let wanted = self.wanted.take(places);
+        let wanted = self.take_wanted(places);
         Batch { outcomes, wanted, room: Room { total: room, per_task, handlers: self.rooms.left() } }
+    }
+
+    fn take_wanted(&mut self, places: usize) -> Vec<TaskId> {
+        let known = self.shared.known();
+        self.wanted.take(places, |task| known.namespace(task))
     }
 
     /// How many wanted tasks are looked at, so that there is a place for each: of the places that have just become free,

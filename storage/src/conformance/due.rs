@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tasker_engine::{Due, RetryAdvice, Storage as _, TaskId};
 
-use super::fixture::{AdvanceCall, Scene, Started, at, failed};
+use super::fixture::{AdvanceCall, Scene, Started, at, failed, graph};
 
 async fn due(scene: &Scene, seconds: u64, limit: usize) -> Due {
     scene.storage().due(at(seconds), limit).await.expect("due")
@@ -23,7 +23,7 @@ async fn four(scene: &Scene) -> Vec<Started> {
     tasks
 }
 
-/// "Earliest first and then by task."
+/// "Of each the earliest (and of those that of the lowest task)."
 pub async fn due_wakes_stand_earliest_first_and_then_by_task(scene: Scene) {
     let made = four(&scene).await;
     let all = due(&scene, 100, 100).await;
@@ -51,6 +51,25 @@ pub async fn due_keeps_to_its_limit_and_tells_what_follows(scene: Scene) {
     let three = due(&scene, 100, 3).await;
     assert_eq!((three.wakes.len(), three.next), (3, Some(at(40))));
     assert_eq!(due(&scene, 100, 4).await.next, None);
+}
+
+/// "In turns between namespaces": a thousand tasks of one cost a task of another a turn, not a thousand.
+pub async fn due_takes_turns_between_namespaces(scene: Scene) {
+    let crowd = scene.start_many(graph("a").in_namespace("crowd"), 20).await;
+    let few = scene.start_many(graph("a").in_namespace("few"), 3).await;
+    let of = |tasks: &[TaskId], those: &[Started]| {
+        tasks.iter().copied().filter(|task| those.iter().any(|one| one.id == *task)).collect::<Vec<_>>()
+    };
+    let six = tasks(&due(&scene, 100, 6).await);
+    for pair in six.chunks(2) {
+        assert_eq!((of(pair, &crowd).len(), of(pair, &few).len()), (1, 1), "{six:?}");
+    }
+    let ids = |those: &[Started]| those.iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(of(&six, &few), ids(&few), "each in its order");
+    assert_eq!(of(&six, &crowd), ids(&crowd[..3]));
+    let all = due(&scene, 100, 100).await;
+    assert_eq!((all.wakes.len(), all.next), (23, None));
+    assert_eq!(due(&scene, 100, 22).await.next, Some(at(0)), "the last of the crowd");
 }
 
 /// "Changes nothing."

@@ -319,6 +319,7 @@ macro_rules! __conformance_cases {
                 due_of_an_empty_storage_is_nothing,
                 wanted_task_is_no_longer_due,
                 due_tells_of_far_futures,
+                due_takes_turns_between_namespaces,
                 due_without_room_tells_only_what_is_next,
             }
             sweep {

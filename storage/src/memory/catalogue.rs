@@ -137,9 +137,14 @@ impl Catalogue {
         self.named_step(UNKNOWN, name, None, now)
     }
 
-    /// What a template brings: itself, and its steps in order.
-    pub(super) fn enter(&mut self, template: &Template, now: Timestamp) -> (NamedTaskId, Vec<NamedStepId>) {
-        let named_task = self.template(template, now);
+    /// What a template brings: its namespace, itself, and its steps in order.
+    pub(super) fn enter(
+        &mut self,
+        template: &Template,
+        now: Timestamp,
+    ) -> (TaskNamespaceId, NamedTaskId, Vec<NamedStepId>) {
+        let namespace = self.namespace(&template.namespace_name, now);
+        let named_task = self.template(namespace, template, now);
         let steps = template.step_templates.iter().map(|step| {
             let system = template.system_of(step);
             let named_step = self.named_step(system, &step.name, step.description.as_deref(), now);
@@ -147,11 +152,10 @@ impl Catalogue {
             named_step
         });
         let steps = steps.collect();
-        (named_task, steps)
+        (namespace, named_task, steps)
     }
 
-    fn template(&mut self, template: &Template, now: Timestamp) -> NamedTaskId {
-        let namespace = self.namespace(&template.namespace_name, now);
+    fn template(&mut self, namespace: TaskNamespaceId, template: &Template, now: Timestamp) -> NamedTaskId {
         let version = template.version.to_string();
         let key = (namespace, template.name.clone(), version.clone());
         let row = |id: i64| NamedTaskRow {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tasker_engine::decide::Tally;
-use tasker_engine::records::{EdgeId, NamedStepId, NamedTaskId, WorkflowStepEdgeRow};
+use tasker_engine::records::{EdgeId, NamedStepId, NamedTaskId, TaskNamespaceId, WorkflowStepEdgeRow};
 use tasker_engine::{
     Binding, BoundTemplate, HandlerName, SpawnedBy, SpawnedStep, StepId, StepName, StorageError, Template,
     Timestamp, payload,
@@ -30,6 +30,7 @@ pub(super) struct Learned {
     fresh: (Vec<Step>, Tally),
     /// Parent and child of every edge.
     edges: Vec<(usize, usize)>,
+    namespace: TaskNamespaceId,
     named_task: NamedTaskId,
     named_steps: Vec<NamedStepId>,
 }
@@ -53,6 +54,7 @@ impl Learned {
             names: steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect(),
             fresh: fresh(bound),
             edges: edges(bound),
+            namespace: TaskNamespaceId(0),
             named_task: NamedTaskId(0),
             named_steps: vec![],
             bound: Arc::clone(bound),
@@ -62,7 +64,11 @@ impl Learned {
 
     /// Enters its names into the catalogue.
     pub(super) fn enter(&mut self, catalogue: &mut Catalogue, now: Timestamp) {
-        (self.named_task, self.named_steps) = catalogue.enter(&self.template, now);
+        (self.namespace, self.named_task, self.named_steps) = catalogue.enter(&self.template, now);
+    }
+
+    pub(super) const fn namespace(&self) -> TaskNamespaceId {
+        self.namespace
     }
 
     pub(super) const fn named_task(&self) -> NamedTaskId {

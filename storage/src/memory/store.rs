@@ -65,7 +65,7 @@ impl Store {
 
     /// Adds a task, whose id was drawn last.
     pub(super) fn add(&mut self, task: Task) {
-        self.sets.follow(task.id, super::wakes::Standing::NONE, task.standing());
+        self.sets.follow(task.id, task.standing().without_sets(), task.standing());
         self.tasks.push(Box::new(task));
     }
 

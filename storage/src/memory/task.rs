@@ -105,7 +105,12 @@ impl Task {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        Standing { open: self.state().is_open(), running: self.tally.running > 0, due: self.wake.due() }
+        Standing {
+            namespace: self.graph.learned().namespace(),
+            open: self.state().is_open(),
+            running: self.tally.running > 0,
+            due: self.wake.due(),
+        }
     }
 
     /// The latest row of a step.

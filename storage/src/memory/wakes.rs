@@ -3,9 +3,10 @@
 //! A task keeps its own wake and counts; the sets follow when a call is done with it. So they change only when a task
 //! enters or leaves one, and not with every step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use tasker_engine::records::TaskNamespaceId;
 use tasker_engine::{Due, Swept, TaskId, Timestamp, Wake, parked_for};
 
 use super::defects::{Defect, makes};
@@ -70,19 +71,24 @@ impl TaskWake {
 /// What of a task the sets depend on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
+    /// Which never changes.
+    pub(super) namespace: TaskNamespaceId,
     pub(super) open: bool,
     pub(super) running: bool,
     pub(super) due: Option<Timestamp>,
 }
 
 impl Standing {
-    /// Of a task that is in none of the sets.
-    pub(super) const NONE: Self = Self { open: false, running: false, due: None };
+    /// Of the same task when it is in none of the sets.
+    pub(super) const fn without_sets(self) -> Self {
+        Self { namespace: self.namespace, open: false, running: false, due: None }
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Sets {
-    wakes: BTreeSet<(Timestamp, TaskId)>,
+    /// Of each namespace.
+    wakes: BTreeMap<TaskNamespaceId, BTreeSet<(Timestamp, TaskId)>>,
     /// What the sweep looks at: finished tasks cost it nothing.
     open: BTreeSet<TaskId>,
     /// What beats and rescues look at.
@@ -92,10 +98,11 @@ pub(super) struct Sets {
 impl Sets {
     pub(super) fn follow(&mut self, task: TaskId, before: Standing, after: Standing) {
         if before.due != after.due {
+            let wakes = self.wakes.entry(after.namespace).or_default();
             if let Some(due) = before.due {
-                self.wakes.remove(&(due, task));
+                wakes.remove(&(due, task));
             }
-            self.wakes.extend(after.due.map(|due| (due, task)));
+            wakes.extend(after.due.map(|due| (due, task)));
         }
         member(&mut self.open, task, before.open, after.open);
         member(&mut self.running, task, before.running, after.running);
@@ -117,15 +124,23 @@ fn member(set: &mut BTreeSet<TaskId>, task: TaskId, before: bool, after: bool) {
 
 impl Store {
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Due {
+        let mut lines: Vec<_> = self.sets.wakes.values().map(|wakes| wakes.iter().peekable()).collect();
         let mut wakes = vec![];
-        for (due, task) in &self.sets.wakes {
-            if *due > now || wakes.len() == limit {
-                return Due { wakes, next: Some(*due) };
+        let mut told = true;
+        while std::mem::take(&mut told) {
+            for line in &mut lines {
+                if wakes.len() < limit
+                    && let Some((_, task)) = line.next_if(|(due, _)| *due <= now)
+                {
+                    let (due, generation) =
+                        self.task(*task).wake.told().expect("a task in the set has a wake");
+                    wakes.push(Wake { due, task: *task, generation });
+                    told = true;
+                }
             }
-            let (due, generation) = self.task(*task).wake.told().expect("a task in the set has a wake");
-            wakes.push(Wake { due, task: *task, generation });
         }
-        Due { wakes, next: None }
+        let next = lines.iter_mut().filter_map(|line| line.peek()).map(|(due, _)| *due).min();
+        Due { wakes, next }
     }
 
     pub(super) fn sweep(&mut self, now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept {

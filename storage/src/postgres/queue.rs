@@ -9,18 +9,20 @@
 
 mod notify;
 
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 use tasker_engine::{
-    Clock as _, Condition, Delivery, DynClock, Enqueue, Interest, Queue, QueueError, StorageError, TaskId,
-    Timestamp, Wake,
+    Clock as _, Condition, Delivery, DynClock, Enqueue, Interest, Queue, QueueError, StorageError, Timestamp,
+    Wake,
 };
 
 use super::PostgresStorage;
 use super::error::storage_error;
-use super::values::{List, Moment, integer};
+use super::values::{Moment, integer};
+use super::wakes::wakes;
 use notify::{Listener, Notifier};
 
 /// For so long a wake that was handed out is hidden from other receivers. By then its task was looked at, or the
@@ -51,6 +53,8 @@ struct Inner {
     bell: Bell,
     notifier: Notifier,
     listener: Listener,
+    /// The namespace of the last wake that was handed out: the next one begins after it.
+    namespace: AtomicI64,
 }
 
 impl std::fmt::Debug for Inner {
@@ -68,6 +72,7 @@ impl PostgresQueue {
             listener: Listener::new(inner.clone(), storage.pool()),
             pool: storage.pool().clone(),
             bell: Bell::default(),
+            namespace: AtomicI64::new(0),
             clock,
             poll,
         };
@@ -153,10 +158,12 @@ impl Inner {
     async fn hand_out(&self, interest: &Interest) -> Result<(Vec<Wake>, Option<Timestamp>), StorageError> {
         let unserved: Vec<&str> = interest.unserved.iter().map(|hash| hash.as_str()).collect();
         let row = sqlx::query!(
-            r#"SELECT tasks, dues AS "dues: Vec<Moment>", generations, next
-               FROM tasker_receive_wakes($1, $2, $3, $4, $5)"#,
+            r#"SELECT tasks, dues AS "dues: Vec<Moment>", generations, namespace, next
+               FROM tasker_receive_wakes($1, $2, $3, $4, $5, $6, $7)"#,
             Moment(self.clock.now()),
+            interest.worker.map(|worker| worker.to_string()),
             integer(interest.limit.clamp(1, 10_000)),
+            self.namespace.load(Relaxed),
             HIDDEN as _,
             PATIENCE as _,
             &unserved,
@@ -164,12 +171,10 @@ impl Inner {
         .fetch_one(&self.pool)
         .await
         .map_err(storage_error)?;
-        let wakes = List::from(row.tasks).into_iter().zip(List::from(row.dues));
-        let wakes = wakes.zip(List::from(row.generations));
-        let wakes = wakes
-            .map(|((task, due), generation)| Wake { due: due.0, task: TaskId(task), generation })
-            .collect();
-        Ok((wakes, row.next.map(|next| next.0)))
+        if let Some(last) = row.namespace {
+            self.namespace.store(last, Relaxed);
+        }
+        Ok((wakes(row.tasks, row.dues, row.generations), row.next.map(|next| next.0)))
     }
 }
 

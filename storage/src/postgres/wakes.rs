@@ -4,26 +4,20 @@ use tasker_engine::{Due, StorageError, Swept, TaskId, Timestamp, Wake};
 
 use super::PostgresStorage;
 use super::error::storage_error;
-use super::values::{Moment, integer};
+use super::values::{List, Moment, integer};
 
 impl PostgresStorage {
     pub(super) async fn due_wakes(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
-        let rows = sqlx::query!(
-            r#"SELECT task AS "task!", due AS "due!", generation AS "generation!" FROM tasker_next_wakes($1)"#,
-            // One more than asked for: it says when to come again.
-            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
+        let row = sqlx::query!(
+            r#"SELECT tasks, dues AS "dues: Vec<Moment>", generations, next FROM tasker_due($1, $2)"#,
+            Moment(now),
+            // The database adds one to it.
+            i64::try_from(limit).unwrap_or(i64::MAX).min(i64::MAX - 1),
         )
-        .fetch_all(&self.pool)
+        .fetch_one(&self.pool)
         .await
         .map_err(storage_error)?;
-        let mut wakes: Vec<_> = rows
-            .into_iter()
-            .map(|row| Wake { task: TaskId(row.task), due: row.due.0, generation: row.generation })
-            .collect();
-        let due = wakes.iter().take(limit).take_while(|wake| wake.due <= now).count();
-        let next = wakes.get(due).map(|wake| wake.due);
-        wakes.truncate(due);
-        Ok(Due { wakes, next })
+        Ok(Due { wakes: wakes(row.tasks, row.dues, row.generations), next: row.next.map(|next| next.0) })
     }
 
     pub(super) async fn wake_forgotten(
@@ -44,4 +38,14 @@ impl PostgresStorage {
         .map_err(storage_error)?;
         Ok(Swept { woken: usize::try_from(row.woken).expect("a count"), next: row.next.map(TaskId) })
     }
+}
+
+/// Wakes from the columns of an answer.
+pub(super) fn wakes(
+    tasks: Option<Vec<i64>>,
+    dues: Option<Vec<Moment>>,
+    generations: Option<Vec<i64>>,
+) -> Vec<Wake> {
+    let wakes = List::from(tasks).into_iter().zip(List::from(dues)).zip(List::from(generations));
+    wakes.map(|((task, due), generation)| Wake { due: due.0, task: TaskId(task), generation }).collect()
 }

@@ -12,7 +12,7 @@ use tasker_storage::conformance::QueueHarness;
 use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 
 use crate::contract::Postgres;
-use crate::fixture::{Fixture, NOW, Started, bound, later, wanting};
+use crate::fixture::{Fixture, NOW, Started, bind, bound, later, template, wanting};
 
 /// Nobody looks by himself within the life of a test.
 const NEVER: Duration = Duration::from_secs(1_000_000);
@@ -137,6 +137,50 @@ async fn a_wake_that_was_written_anew_is_not_hidden() {
 }
 
 #[tokio::test]
+async fn what_a_worker_left_over_for_want_of_room_is_kept_for_others_for_a_while() {
+    let queues = Queues::new().await;
+    let task = queues.fixture.start("a, b").await;
+    let queue = queues.queue();
+    let mut call = wanting(task.id);
+    call.room.total = 1;
+    let worker = call.worker;
+    assert_eq!(queues.fixture.advance(call).await.next_wake, Some(NOW), "one step is left over");
+    let mine = || Interest { worker: Some(worker), ..Interest::of(1) };
+    assert!(waits(&queue, mine()).await, "it is in line there");
+    queues.go_to(5);
+    assert!(!waits(&queue, mine()).await, "nobody took it");
+    let mut call = wanting(task.id);
+    call.room.total = 0;
+    queues.fixture.advance(call).await;
+    assert_eq!(tasks(&queue, 1).await, [task.id], "it is for everybody else at once");
+}
+
+#[tokio::test]
+async fn namespaces_take_turns_and_the_next_receiver_goes_on_where_they_were() {
+    let queues = Queues::new().await;
+    let of_namespace = |name: &str| {
+        let mut template = template("a");
+        name.clone_into(&mut template.namespace_name);
+        bind(template)
+    };
+    let mut first = BTreeSet::new();
+    for _ in 0..8 {
+        first.insert(queues.fixture.start_with(of_namespace("crowd")).await.id);
+    }
+    for _ in 0..3 {
+        queues.fixture.start_with(of_namespace("few")).await;
+    }
+    let queue = queues.queue();
+    let mut turns = vec![];
+    for limit in [1, 1, 1, 2] {
+        turns.extend(tasks(&queue, limit).await.iter().map(|task| first.contains(task)));
+    }
+    assert_eq!(turns, [true, false, true, false, true]);
+    // A wake that is due later is no turn.
+    assert_eq!(tasks(&queue, 4).await.iter().filter(|task| first.contains(task)).count(), 2);
+}
+
+#[tokio::test]
 async fn a_wake_that_somebody_writes_at_this_moment_is_passed_over() {
     let queues = Queues::new().await;
     let started = queues.start(2).await;
@@ -151,7 +195,7 @@ async fn a_wake_that_somebody_writes_at_this_moment_is_passed_over() {
 }
 
 fn except(definition: &BoundTemplate) -> Interest {
-    Interest { limit: 10, unserved: Arc::new(BTreeSet::from([definition.hash().clone()])) }
+    Interest { unserved: Arc::new(BTreeSet::from([definition.hash().clone()])), ..Interest::of(10) }
 }
 
 #[tokio::test]
