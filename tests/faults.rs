@@ -1,156 +1,50 @@
 //! A storage that fails, before or after it has done its work, and a queue that loses, doubles and delays: they cost
-//! time, and change nothing else. In memory alone; on PostgreSQL chaos does the same with real processes.
+//! time, and change nothing else.
+
+mod odd;
+mod world;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use odd::Odd;
 use serde_json::json;
 use tasker::prelude::*;
-use tasker::records::Records;
-use tasker::{
-    Advance, Beat, BoundTemplate, Creation, Detail, Due, EngineTypes, Intervened, Intervention, MemoryQueue,
-    MemoryStorage, NewTask, NoEvents, Parts, Progress, Request, Rescue, Rescued, Settings, StepState,
-    Storage, StorageError, Swept, TaskId, TaskRecord, TaskState, Timestamp, Token, WorkerId,
-};
+use tasker::{DynClock, MemoryQueue, NoEvents, Request, Settings, StepState, TaskId, TaskState};
+use world::watched::{Asked, Fate};
+use world::{World, at, nap, on_every_backend};
 
-mod odd;
-
-use odd::Odd;
-
-/// Fails one call in `odds`, half of the times after the effect; and what it is told to.
-struct Faulty {
-    inner: MemoryStorage,
-    random: Mutex<fastrand::Rng>,
-    odds: u32,
-    ails: Ails,
+on_every_backend! {
+    lost_calls_and_lost_replies_lose_and_double_nothing
+    two_workers_on_one_storage_share_the_tasks
+    what_was_not_recorded_when_a_worker_stopped_is_not_handed_back
+    an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again
+    a_worker_that_beats_keeps_its_step_however_long_it_takes
+    the_steps_of_a_dead_process_are_taken_over_by_another
 }
 
-/// What ails a storage for a while.
-#[derive(Clone, Default)]
-struct Ails {
-    /// No call takes effect.
-    is_away: Arc<AtomicBool>,
-    /// It takes no outcome, whatever it says.
-    refuses: Arc<AtomicBool>,
+/// So many draws of chance a test makes. A wave on a database takes as long as a hundred in memory.
+fn seeds(world: &World, in_memory: u64) -> std::ops::Range<u64> {
+    0..if world.is_in_memory() { in_memory } else { in_memory / 10 }
 }
 
-enum Fault {
-    None,
-    Before,
-    After,
-}
-
-fn gone() -> StorageError {
-    StorageError::Unavailable("the connection was lost".into())
-}
-
-impl Faulty {
-    fn fault(&self) -> Fault {
-        if self.ails.is_away.load(Relaxed) {
-            return Fault::Before;
-        }
-        let mut random = self.random.lock().unwrap();
-        match random.u32(..self.odds) {
-            0 if random.bool() => Fault::Before,
-            0 => Fault::After,
-            _ => Fault::None,
-        }
-    }
-
-    async fn call<A: Send>(
-        &self,
-        answer: impl Future<Output = Result<A, StorageError>> + Send,
-    ) -> Result<A, StorageError> {
-        match self.fault() {
-            Fault::None => answer.await,
-            Fault::Before => Err(gone()),
-            Fault::After => answer.await.and_then(|_| Err(gone())),
-        }
-    }
-}
-
-#[deny(clippy::missing_trait_methods)]
-impl Storage for Faulty {
-    async fn learn(&self, definitions: &[Arc<BoundTemplate>], now: Timestamp) -> Result<(), StorageError> {
-        self.inner.learn(definitions, now).await
-    }
-    async fn create(&self, tasks: Vec<NewTask>, now: Timestamp) -> Result<Vec<Creation>, StorageError> {
-        self.inner.create(tasks, now).await
-    }
-    async fn advance(&self, call: Advance) -> Result<Vec<Progress>, StorageError> {
-        if self.ails.refuses.load(Relaxed) && !call.outcomes.is_empty() {
-            return Err(StorageError::Refused("it takes no outcome".into()));
-        }
-        self.call(self.inner.advance(call)).await
-    }
-    async fn intervene(&self, act: Intervention) -> Result<Intervened, StorageError> {
-        self.inner.intervene(act).await
-    }
-    async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
-        self.call(self.inner.beat(beat)).await
-    }
-    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StorageError> {
-        self.call(self.inner.rescue(rescue)).await
-    }
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, StorageError> {
-        self.call(self.inner.due(now, limit)).await
-    }
-    async fn sweep(
-        &self,
-        now: Timestamp,
-        after: Option<TaskId>,
-        limit: usize,
-    ) -> Result<Swept, StorageError> {
-        self.call(self.inner.sweep(now, after, limit)).await
-    }
-    async fn load(&self, tasks: &[TaskId], detail: Detail) -> Result<Vec<TaskRecord>, StorageError> {
-        match detail {
-            Detail::Graph => self.call(self.inner.load(tasks, detail)).await,
-            // Reports are read by the test itself.
-            Detail::Audit => self.inner.load(tasks, detail).await,
-        }
-    }
-    fn records(&self) -> Option<&dyn Records> {
-        self.inner.records()
-    }
-}
-
-struct Unreliable;
-impl EngineTypes for Unreliable {
-    type Storage = Faulty;
-    type Queue = Odd<MemoryQueue>;
-    type Clock = SimulatedClock;
-    type Events = NoEvents;
-}
-
-fn engine(seed: u64, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine<Unreliable> {
-    ailing(seed, storage, clock, 4, &Ails::default())
-}
-
-fn ailing(
-    seed: u64,
-    storage: &MemoryStorage,
-    clock: &SimulatedClock,
-    odds: u32,
-    ails: &Ails,
-) -> Engine<Unreliable> {
-    let random = Mutex::new(fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(1)));
-    let parts = Parts {
-        storage: Faulty { inner: storage.clone(), random, odds, ails: ails.clone() },
-        queue: Odd::new(MemoryQueue::new(Arc::new(clock.clone())), seed.wrapping_mul(31).wrapping_add(2)),
-        clock: clock.clone(),
-        events: NoEvents,
-    };
-    let settings = Settings {
-        worker: WorkerId::numbered(u128::from(seed)),
-        seed,
-        concurrency: 3,
-        poll: Some(Duration::from_secs(5)),
-        ..Settings::default()
-    };
-    Engine::new(parts, settings).unwrap()
+/// An engine one in four of whose calls fails, half of those after the effect, with a queue that is as bad.
+fn unreliable(world: &World, seed: u64) -> Engine {
+    let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(1));
+    let storage = world.watched(move |asked| match random.u32(..8) {
+        // What a test does by itself is answered.
+        _ if matches!(asked.operation, "learn" | "create" | "intervene") => Fate::Made,
+        0 => Fate::Away,
+        1 => Fate::Lost,
+        _ => Fate::Made,
+    });
+    let clock: Arc<dyn DynClock> = Arc::new(world.clock.clone());
+    let queue = Odd::new(MemoryQueue::new(clock), seed.wrapping_mul(31).wrapping_add(2));
+    let settings =
+        Settings { seed, concurrency: 3, poll: Some(Duration::from_secs(5)), ..Settings::default() };
+    world.engine_through_both(&storage, Arc::new(queue), NoEvents, settings)
 }
 
 /// How often each step of each task ran to its end.
@@ -201,16 +95,12 @@ fn check(report: &Report, ledger: &Ledger) {
     }
 }
 
-#[tokio::test]
-async fn lost_calls_and_lost_replies_lose_and_double_nothing() {
-    for seed in 0..60 {
-        let clock = SimulatedClock::new(Timestamp::EPOCH);
+async fn lost_calls_and_lost_replies_lose_and_double_nothing(world: World) {
+    for seed in seeds(&world, 60) {
         let ledger = Ledger::default();
-        let storage = MemoryStorage::new();
-        let engine = engine(seed, &storage, &clock);
-        let definition = workflow(&ledger);
+        let engine = unreliable(&world, seed);
         let requests = (0..4).map(|_| Request::new(json!({}))).collect();
-        let tasks = engine.request_many(&definition, requests).await.unwrap();
+        let tasks = engine.request_many(&workflow(&ledger), requests).await.unwrap();
         let runs: Vec<_> = tasks
             .into_iter()
             .map(|task| tokio::spawn(async move { task.unwrap().finished().await }))
@@ -221,14 +111,11 @@ async fn lost_calls_and_lost_replies_lose_and_double_nothing() {
     }
 }
 
-#[tokio::test]
-async fn two_workers_on_one_storage_share_the_tasks() {
-    for seed in 0..40 {
-        let clock = SimulatedClock::new(Timestamp::EPOCH);
+async fn two_workers_on_one_storage_share_the_tasks(world: World) {
+    for seed in seeds(&world, 40) {
         let ledger = Ledger::default();
-        let storage = MemoryStorage::new();
         let definition = workflow(&ledger);
-        let engines = [engine(seed, &storage, &clock), engine(seed + 1000, &storage, &clock)];
+        let engines = [unreliable(&world, seed), unreliable(&world, seed + 1000)];
         let mut ids = vec![];
         for engine in &engines {
             engine.learn(&definition).await.unwrap();
@@ -240,11 +127,9 @@ async fn two_workers_on_one_storage_share_the_tasks() {
             .iter()
             .map(|engine| tokio::spawn(engine.worker().run_until(std::future::pending())))
             .collect();
-        while !all_complete(&storage, &ids).await {
+        while !all_complete(&world, &ids).await {
             tokio::task::yield_now().await;
-            drop(
-                tasker::Clock::sleep_until(&clock, tasker::Clock::now(&clock) + Duration::from_secs(1)).await,
-            );
+            world.sleep_until(world.now() + Duration::from_secs(1)).await;
         }
         workers.iter().for_each(tokio::task::JoinHandle::abort);
         for id in ids {
@@ -253,60 +138,64 @@ async fn two_workers_on_one_storage_share_the_tasks() {
     }
 }
 
-async fn all_complete(storage: &MemoryStorage, ids: &[TaskId]) -> bool {
-    let records = storage.load(ids, Detail::Graph).await.unwrap();
-    records.iter().all(|record| record.current.state == TaskState::Complete)
+async fn all_complete(world: &World, ids: &[TaskId]) -> bool {
+    for id in ids {
+        if world.record(*id).await.current.state != TaskState::Complete {
+            return false;
+        }
+    }
+    true
 }
 
 /// A workflow of one step, which counts how often it ran; and as it ends, that ails the storage.
-fn ailing_step(ran: &Arc<AtomicU32>, ail: &Arc<AtomicBool>) -> Definition {
-    let (ran, ail) = (Arc::clone(ran), Arc::clone(ail));
+fn ailing_step(ran: &Arc<AtomicU32>, ails: &Arc<AtomicBool>) -> Definition {
+    let (ran, ails) = (Arc::clone(ran), Arc::clone(ails));
     let step = handler_fn(move |call: Call| {
-        let (ran, ail) = (Arc::clone(&ran), Arc::clone(&ail));
+        let (ran, ails) = (Arc::clone(&ran), Arc::clone(&ails));
         async move {
             call.sleep(Duration::from_secs(2)).await;
             ran.fetch_add(1, Relaxed);
-            ail.store(true, Relaxed);
+            ails.store(true, Relaxed);
             Ok(json!(call.attempt()))
         }
     });
     Definition::builder("tests", "ailing", "1.0.0").step("work", step).build().unwrap()
 }
 
-async fn until(clock: &SimulatedClock, seconds: u64) {
-    drop(tasker::Clock::sleep_until(clock, Timestamp::EPOCH + Duration::from_secs(seconds)).await);
+/// An engine on a storage that others share, and what becomes of its calls while that ails it.
+fn ailing(world: &World, ails: &Arc<AtomicBool>, fate: impl Fn(Asked) -> Fate + Send + 'static) -> Engine {
+    let ails = Arc::clone(ails);
+    let storage = world.watched(move |asked| if ails.load(Relaxed) { fate(asked) } else { Fate::Made });
+    let settings = Settings { poll: Some(Duration::from_secs(5)), ..Settings::default() };
+    world.engine_through(&storage, NoEvents, settings)
 }
 
-#[tokio::test]
-async fn what_was_not_recorded_when_a_worker_stopped_is_not_handed_back() {
-    let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let (storage, ails, ran) = (MemoryStorage::new(), Ails::default(), Arc::default());
-    let engine = ailing(1, &storage, &clock, u32::MAX, &ails);
-    let task = engine.start_definition(&ailing_step(&ran, &ails.is_away), json!({})).await.unwrap();
+async fn what_was_not_recorded_when_a_worker_stopped_is_not_handed_back(world: World) {
+    let (is_away, ran) = (Arc::default(), Arc::default());
+    let engine = ailing(&world, &is_away, |_| Fate::Away);
+    let task = engine.start_definition(&ailing_step(&ran, &is_away), json!({})).await.unwrap();
     let worker = engine.worker().grace(Duration::from_secs(1));
-    worker.run_until(until(&clock, 10)).await;
+    worker.run_until(world.sleep_until(at(10))).await;
 
-    ails.is_away.store(false, Relaxed);
-    until(&clock, 60).await;
+    is_away.store(false, Relaxed);
+    world.sleep_until(at(60)).await;
     let report = engine.report(task.id()).await.unwrap();
     let step = &report.steps()[0];
     assert_eq!((report.state(), step.attempts), (TaskState::Complete, 1), "{:?}", step.history);
     assert_eq!(ran.load(Relaxed), 1);
 }
 
-#[tokio::test]
-async fn an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again() {
-    let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let (storage, ails, ran) = (MemoryStorage::new(), Ails::default(), Arc::default());
-    let engine = ailing(1, &storage, &clock, u32::MAX, &ails);
-    let task = engine.start_definition(&ailing_step(&ran, &ails.refuses), json!({})).await.unwrap();
+async fn an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again(world: World) {
+    let (refuses, ran) = (Arc::default(), Arc::default());
+    let engine = ailing(&world, &refuses, |asked| if asked.brings { Fate::Refused } else { Fate::Made });
+    let task = engine.start_definition(&ailing_step(&ran, &refuses), json!({})).await.unwrap();
     // What goes on meanwhile makes the worker beat.
     let other = engine.start_definition(&long_step(40), json!({})).await.unwrap();
     let a_minute = async {
-        until(&clock, 30).await;
+        world.sleep_until(at(30)).await;
         assert_eq!((engine.report(task.id()).await.unwrap().steps()[0].attempts, ran.load(Relaxed)), (1, 1));
-        ails.refuses.store(false, Relaxed);
-        until(&clock, 60).await;
+        refuses.store(false, Relaxed);
+        world.sleep_until(at(60)).await;
     };
     engine.worker().run_until(a_minute).await;
     let report = engine.report(task.id()).await.unwrap();
@@ -317,31 +206,12 @@ async fn an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again(
     assert_eq!(engine.report(other.id()).await.unwrap().state(), TaskState::Complete);
 }
 
-/// An engine on a storage that others share, all of whose parts are reliable.
-fn sharing(worker: u128, storage: &MemoryStorage, clock: &SimulatedClock) -> Engine {
-    let parts = Parts {
-        storage: Arc::new(storage.clone()) as Arc<dyn tasker::DynStorage>,
-        queue: Arc::new(MemoryQueue::new(Arc::new(clock.clone()))) as Arc<dyn tasker::DynQueue>,
-        clock: Arc::new(clock.clone()) as Arc<dyn tasker::DynClock>,
-        events: Arc::new(NoEvents) as Arc<dyn tasker::EventSink>,
-    };
-    let poll = Some(Duration::from_secs(2));
-    Engine::new(parts, Settings { worker: WorkerId::numbered(worker), poll, ..Settings::default() }).unwrap()
-}
-
 fn long_step(seconds: u64) -> Definition {
-    let step = handler_fn(move |call: Call| async move {
-        call.sleep(Duration::from_secs(seconds)).await;
-        Ok(json!(call.attempt()))
-    });
-    Definition::builder("tests", "long", "1.0.0").step("work", step).build().unwrap()
+    Definition::builder("tests", "long", "1.0.0").step("work", nap(seconds)).build().unwrap()
 }
 
-#[tokio::test]
-async fn a_worker_that_beats_keeps_its_step_however_long_it_takes() {
-    let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let storage = MemoryStorage::new();
-    let (first, second) = (sharing(1, &storage, &clock), sharing(2, &storage, &clock));
+async fn a_worker_that_beats_keeps_its_step_however_long_it_takes(world: World) {
+    let (first, second) = (world.engine(), world.engine());
     let task = first.start_definition(&long_step(600), json!({})).await.unwrap();
     second.learn(&long_step(600)).await.unwrap();
     let other = second.task(task.id());
@@ -351,31 +221,11 @@ async fn a_worker_that_beats_keeps_its_step_however_long_it_takes() {
     }
 }
 
-/// A process that dies takes its runtime with it: handlers stop where they are, and nobody answers for their claims.
-#[test]
-fn the_steps_of_a_dead_process_are_taken_over_by_another() {
-    let clock = SimulatedClock::new(Timestamp::EPOCH);
-    let storage = MemoryStorage::new();
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-
-    let first = runtime();
-    let id = first.block_on(async {
-        let task = sharing(1, &storage, &clock).start_definition(&long_step(10), json!({})).await.unwrap();
-        let killed = tasker::Clock::sleep_until(&clock, Timestamp::EPOCH + Duration::from_secs(3));
-        tokio::select! {
-            biased;
-            _ = task.finished() => panic!("it takes ten seconds"),
-            woken = killed => drop(woken),
-        }
-        task.id()
-    });
-    drop(first);
-
-    let report = runtime().block_on(async {
-        let second = sharing(2, &storage, &clock);
-        second.learn(&long_step(10)).await.unwrap();
-        second.task(id).finished().await.unwrap()
-    });
+async fn the_steps_of_a_dead_process_are_taken_over_by_another(world: World) {
+    let engine = world.engine();
+    let task = engine.start_definition(&long_step(10), json!({})).await.unwrap();
+    world.claimed_by_a_process_that_died(task.id()).await;
+    let report = task.finished().await.unwrap();
     assert_eq!(report.state(), TaskState::Complete);
     assert_eq!(report.output_of::<u32>("work").unwrap(), 2, "the attempt of the dead process counts");
     let lost = report.steps()[0].history.iter().find(|row| row.to == StepState::Error).unwrap();

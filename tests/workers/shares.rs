@@ -1,22 +1,23 @@
-//! Who gets the places of a worker, when there are not enough for all. One test counts calls to a storage in memory.
+//! Who gets the places of a worker, when there are not enough for all.
 //!
 //! The bounds leave room for processes that hear of one another in real time while the time of the steps is simulated.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tasker::prelude::*;
-use tasker::{Clock as _, Entry, MemoryStorage, Request, Settings, StepState, TaskId, TaskState, Timestamp};
+use tasker::{Clock as _, NoEvents, Request, Settings, StepState, TaskId, TaskState, Timestamp};
 
-use crate::watched::{Fate, Watched};
-use crate::world::{World, on_every_backend};
-use crate::{at, clock, engine_with, moment, naps};
+use crate::world::watched::Fate;
+use crate::world::{World, at, nap, on_every_backend};
+use crate::{moment, naps};
 
 on_every_backend! {
     small_tasks_do_not_wait_until_a_huge_one_is_done
     small_tasks_do_not_wait_until_long_chains_are_done
     a_single_place_goes_round
+    namespaces_share_the_places
+    a_handler_runs_no_more_steps_at_a_time_than_it_has_room_for
     what_has_no_room_here_is_taken_by_another_worker
 }
 
@@ -39,15 +40,9 @@ async fn start(engine: &Engine, definition: &Definition, tasks: usize) -> Vec<Ta
 
 /// Steps that wait for one another and sleep a second each.
 pub(crate) fn chain(length: usize) -> Definition {
-    let nap = || {
-        handler_fn(|call: Call| async move {
-            call.sleep(Duration::from_secs(1)).await;
-            Ok(json!(null))
-        })
-    };
-    let first = Definition::builder("tests", "chain", "1.0.0").step("s0", nap());
+    let first = Definition::builder("tests", "chain", "1.0.0").step("s0", nap(1));
     let link = |builder: tasker::DefinitionBuilder, step: usize| {
-        builder.step(format!("s{step}"), nap()).after([format!("s{}", step - 1)])
+        builder.step(format!("s{step}"), nap(1)).after([format!("s{}", step - 1)])
     };
     (1..length).fold(first, link).build().unwrap()
 }
@@ -90,9 +85,25 @@ async fn a_single_place_goes_round(world: World) {
     assert_eq!(settled_at(&engine, long).await, at(55));
 }
 
+async fn namespaces_share_the_places(world: World) {
+    let engine = world.engine_with(with_places(4));
+    let in_namespace =
+        |name: &str| Definition::builder(name, "nap", "1.0.0").step("s", nap(1)).build().unwrap();
+    let crowd = start(&engine, &in_namespace("crowd"), 200).await;
+    let few = start(&engine, &in_namespace("few"), 8).await;
+    engine.worker().run_until(moment(&world.clock, at(300))).await;
+    for task in few {
+        let at_last = settled_at(&engine, task).await;
+        assert!(at_last <= at(10), "task {task} waited until {at_last}");
+    }
+    for task in crowd {
+        assert!(settled_at(&engine, task).await <= at(60), "task {task}");
+    }
+}
+
 /// A step of its own handler, and one that any number may run of.
 fn mixed(limited: usize, others: usize) -> Definition {
-    let nap = |name: &'static str| -> Entry {
+    let named = |name: &'static str| {
         let nap = handler_fn(|call: Call| async move {
             call.sleep(Duration::from_secs(1)).await;
             Ok(json!(null))
@@ -101,20 +112,18 @@ fn mixed(limited: usize, others: usize) -> Definition {
     };
     let builder = Definition::builder("tests", "mixed", "1.0.0");
     let builder =
-        (0..limited).fold(builder, |builder, step| builder.step(format!("mail_{step}"), nap("mail")));
+        (0..limited).fold(builder, |builder, step| builder.step(format!("mail_{step}"), named("mail")));
     let builder =
-        (0..others).fold(builder, |builder, step| builder.step(format!("other_{step}"), nap("other")));
+        (0..others).fold(builder, |builder, step| builder.step(format!("other_{step}"), named("other")));
     builder.build().unwrap()
 }
 
-#[tokio::test]
-async fn a_handler_runs_no_more_steps_at_a_time_than_it_has_room_for() {
-    let (clock, storage) = (clock(), MemoryStorage::new());
-    let watched = Watched::new(&storage, |_, _| Fate::Made);
+async fn a_handler_runs_no_more_steps_at_a_time_than_it_has_room_for(world: World) {
+    let watched = world.watched(|_| Fate::Made);
     let settings = Settings { handler_rooms: [("mail".into(), 2)].into(), ..with_places(64) };
-    let engine = engine_with(settings, Arc::clone(&watched) as _, &clock);
+    let engine = world.engine_through(&watched, NoEvents, settings);
     let tasks = start(&engine, &mixed(2, 2), 15).await;
-    engine.worker().run_until(moment(&clock, at(60))).await;
+    engine.worker().run_until(moment(&world.clock, at(60))).await;
     let mut mails: Vec<Timestamp> = vec![];
     for task in tasks {
         let report = engine.report(task).await.unwrap();

@@ -2,6 +2,8 @@
 //! every backend, so the bodies of its tests are functions of a [`World`], and `on_every_backend!` stamps a test of each.
 #![allow(dead_code, reason = "each test program uses what it needs")]
 
+pub(crate) mod watched;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tasker::{
     EventSink, Intervened, Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress,
     Rescue, Rescued, Settings, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, WorkerId,
 };
+use watched::{Asked, Fate, Watched};
 
 /// Where tests of all backends begin.
 pub(crate) struct World {
@@ -21,6 +24,7 @@ pub(crate) struct World {
     pub(crate) storage: Arc<Counting>,
     queue: MakeQueue,
     next_worker: AtomicU32,
+    in_memory: bool,
     /// Outlives the engines.
     _keep: Box<dyn std::any::Any + Send + Sync>,
 }
@@ -33,7 +37,7 @@ impl World {
         // The queue of one process, which all engines are part of.
         let queue = MemoryQueue::new(Arc::new(clock.clone()));
         let queue = move || Arc::new(queue.clone()) as Arc<dyn DynQueue>;
-        Self::new(clock, Arc::new(MemoryStorage::new()), Box::new(queue), Box::new(()))
+        Self::new(clock, Arc::new(MemoryStorage::new()), Box::new(queue), true, Box::new(()))
     }
 
     #[cfg(feature = "postgres")]
@@ -46,13 +50,14 @@ impl World {
             let (storage, clock) = (storage.clone(), clock.clone());
             move || Arc::new(PostgresQueue::new(&storage, Arc::new(clock.clone()), POLL)) as Arc<dyn DynQueue>
         };
-        Self::new(clock, Arc::new(storage), Box::new(queue), Box::new(database))
+        Self::new(clock, Arc::new(storage), Box::new(queue), false, Box::new(database))
     }
 
     fn new(
         clock: SimulatedClock,
         storage: Arc<dyn DynStorage>,
         queue: MakeQueue,
+        in_memory: bool,
         keep: Box<dyn std::any::Any + Send + Sync>,
     ) -> Self {
         let storage = Arc::new(Counting {
@@ -61,7 +66,7 @@ impl World {
             gate: Default::default(),
             faults: std::sync::Mutex::new((0, fastrand::Rng::new())),
         });
-        Self { clock, storage, queue, next_worker: AtomicU32::new(1), _keep: keep }
+        Self { clock, storage, queue, next_worker: AtomicU32::new(1), in_memory, _keep: keep }
     }
 
     /// An engine like another process's: it shares the storage, and nothing else but the queue.
@@ -90,10 +95,43 @@ impl World {
             clock: Arc::new(self.clock.clone()) as Arc<dyn DynClock>,
             events: Arc::new(events),
         };
+        let settings = Settings { poll: settings.poll.or(Some(POLL)), ..settings };
+        self.engine_of(parts, settings)
+    }
+
+    /// An engine that reaches the storage only through that one, with a queue of its own; it polls as the settings say.
+    pub(crate) fn engine_through(
+        &self,
+        storage: &Arc<Watched>,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Engine {
+        let queue = MemoryQueue::new(Arc::new(self.clock.clone()));
+        self.engine_through_both(storage, Arc::new(queue), events, settings)
+    }
+
+    /// The same with that queue.
+    pub(crate) fn engine_through_both(
+        &self,
+        storage: &Arc<Watched>,
+        queue: Arc<dyn DynQueue>,
+        events: impl EventSink,
+        settings: Settings,
+    ) -> Engine {
+        let clock: Arc<dyn DynClock> = Arc::new(self.clock.clone());
+        let storage = Arc::clone(storage) as Arc<dyn DynStorage>;
+        self.engine_of(Parts { storage, queue, clock, events: Arc::new(events) }, settings)
+    }
+
+    fn engine_of(&self, parts: Parts<Erased>, settings: Settings) -> Engine {
         let number = self.next_worker.fetch_add(1, Ordering::Relaxed);
         let worker = WorkerId::numbered(u128::from(number));
-        let settings = Settings { worker, poll: settings.poll.or(Some(POLL)), ..settings };
-        Engine::new(parts, settings).expect("settings that an engine can run with")
+        Engine::new(parts, Settings { worker, ..settings }).expect("settings that an engine can run with")
+    }
+
+    /// A way to the storage on which a test says what becomes of each call.
+    pub(crate) fn watched(&self, decide: impl FnMut(Asked) -> Fate + Send + 'static) -> Arc<Watched> {
+        Watched::new(Arc::clone(&self.storage) as Arc<dyn DynStorage>, decide)
     }
 
     /// As [`engine`](Self::engine), by the clock of the machine.
@@ -115,10 +153,15 @@ impl World {
             now: self.now(),
             outcomes: vec![],
             wanted: vec![task],
-            room: tasker::Room::of(100),
+            room: tasker::Room::of(10_000),
         };
         let progress = DynStorage::advance(&*self.storage, call).await.expect("advance");
         assert!(!progress[0].claims.is_empty(), "something was ready");
+    }
+
+    /// Whether a call costs next to nothing.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.in_memory
     }
 
     pub(crate) fn now(&self) -> Timestamp {
