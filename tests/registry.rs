@@ -1,8 +1,20 @@
 //! Engines that serve a registry: what they refuse at the start, whom they leave alone, and what they tell.
 
+mod world;
+
 use serde_json::json;
 use tasker::prelude::*;
 use tasker::{EventName, MemoryEventLog, OpenTasks, Registry, RegistryError, Settings, TaskId, Version};
+use world::{World, on_every_backend};
+
+on_every_backend! {
+    a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted
+    many_open_tasks_are_all_listed
+    what_cannot_be_served_is_told_and_nothing_is_learned
+    a_changed_workflow_of_the_same_version_is_told_once_more
+    served_workflows_are_run_for_whoever_started_them
+    a_stored_template_is_put_together_once_for_all_its_tasks
+}
 
 #[step]
 async fn pay() -> StepResult<u64> {
@@ -32,15 +44,13 @@ fn told(log: &MemoryEventLog) -> Vec<(EventName, String)> {
     log.of_registry().into_iter().map(|event| (event.name, event.workflow)).collect()
 }
 
-fn listening() -> (Engine, MemoryEventLog) {
+fn listening(world: &World) -> (Engine, MemoryEventLog) {
     let log = MemoryEventLog::new();
-    let clock = SimulatedClock::new(tasker::Timestamp::EPOCH);
-    (Engine::in_memory_with(clock, log.clone(), Settings::default()).unwrap(), log)
+    (world.engine_on(world.queue(), log.clone(), Settings::default()), log)
 }
 
-#[tokio::test]
-async fn a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted() {
-    let (engine, log) = listening();
+async fn a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted(world: World) {
+    let (engine, log) = listening(&world);
     engine.serve(&registry([checkout("1.0.0")]), OpenTasks::Refuse).await.unwrap();
     let open = engine.start_definition(&checkout("1.0.0"), json!({})).await.unwrap().id();
     let done = engine.start_definition(&checkout("1.0.0"), json!({ "again": true })).await.unwrap();
@@ -66,9 +76,8 @@ async fn a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted() {
     assert_eq!(engine.serve(&both, OpenTasks::Refuse).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn many_open_tasks_are_all_listed() {
-    let engine = Engine::in_memory();
+async fn many_open_tasks_are_all_listed(world: World) {
+    let engine = world.engine();
     let definition = checkout("1.0.0");
     for order in 0..1_100 {
         engine.start_definition(&definition, json!({ "order": order })).await.unwrap();
@@ -79,9 +88,8 @@ async fn many_open_tasks_are_all_listed() {
     assert!(refused.to_string().ends_with("and 1080 more"), "{refused}");
 }
 
-#[tokio::test]
-async fn what_cannot_be_served_is_told_and_nothing_is_learned() {
-    let (engine, log) = listening();
+async fn what_cannot_be_served_is_told_and_nothing_is_learned(world: World) {
+    let (engine, log) = listening(&world);
     let till = Definition::builder("shop", "till", "1.0.0").step("ring", Ring).build().unwrap();
     let served = registry([checkout("1.0.0"), till]);
     let refused = engine.serve(&served, OpenTasks::Refuse).await.unwrap_err();
@@ -98,18 +106,16 @@ async fn what_cannot_be_served_is_told_and_nothing_is_learned() {
     assert_eq!(told(&log).len(), 3, "nothing is new");
 }
 
-#[tokio::test]
-async fn a_changed_workflow_of_the_same_version_is_told_once_more() {
-    let (engine, log) = listening();
+async fn a_changed_workflow_of_the_same_version_is_told_once_more(world: World) {
+    let (engine, log) = listening(&world);
     engine.serve(&registry([checkout("1.0.0")]), OpenTasks::Refuse).await.unwrap();
     let changed = Definition::builder("shop", "checkout", "1.0.0").step("pay", Pay).step("again", Pay);
     engine.serve(&registry([changed.build().unwrap()]), OpenTasks::Refuse).await.unwrap();
     assert_eq!(told(&log).len(), 2);
 }
 
-#[tokio::test]
-async fn served_workflows_are_run_for_whoever_started_them() {
-    let engine = Engine::in_memory();
+async fn served_workflows_are_run_for_whoever_started_them(world: World) {
+    let engine = world.engine();
     let registry = registry([checkout("1.0.0")]);
     engine.serve(&registry, OpenTasks::Refuse).await.unwrap();
     let definition = registry.find("shop", "checkout", Version(1, 0, 0)).unwrap();
@@ -119,27 +125,14 @@ async fn served_workflows_are_run_for_whoever_started_them() {
 }
 
 /// A program that knows the handlers and has not seen the workflow, on the storage of one that started its tasks.
-#[tokio::test]
-async fn a_stored_template_is_put_together_once_for_all_its_tasks() {
-    let clock: std::sync::Arc<dyn tasker::DynClock> =
-        std::sync::Arc::new(SimulatedClock::new(tasker::Timestamp::EPOCH));
-    let storage: std::sync::Arc<dyn tasker::DynStorage> = std::sync::Arc::new(tasker::MemoryStorage::new());
-    let engine = || {
-        let parts: tasker::Parts<tasker::Erased> = tasker::Parts {
-            storage: std::sync::Arc::clone(&storage),
-            queue: std::sync::Arc::new(tasker::MemoryQueue::new(std::sync::Arc::clone(&clock))),
-            clock: std::sync::Arc::clone(&clock),
-            events: std::sync::Arc::new(tasker::NoEvents),
-        };
-        Engine::new(parts, Settings::default()).unwrap()
-    };
-    let starts = engine();
+async fn a_stored_template_is_put_together_once_for_all_its_tasks(world: World) {
+    let starts = world.engine();
     let mut tasks = vec![];
     for order in 0..20 {
         tasks
             .push(starts.start_definition(&checkout("1.0.0"), json!({ "order": order })).await.unwrap().id());
     }
-    let runs = engine().handlers(Handlers::new().with::<Pay>());
+    let runs = world.engine().handlers(Handlers::new().with::<Pay>());
     for task in tasks {
         assert!(runs.task(task).finished().await.unwrap().is_complete());
     }

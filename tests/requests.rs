@@ -1,14 +1,27 @@
 //! Requests: when two are the same, what is refused, and what one would come to.
 
+mod world;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{
-    Identified, IdentityStrategy, NamedRequest, NoEvents, Registry, Request, Settings, StepName,
-    Storage as _, TaskId, Timestamp, identity,
+    Identified, IdentityStrategy, NamedRequest, Registry, Request, Settings, StepName, Storage as _, TaskId,
+    Timestamp, identity,
 };
+use world::{World, on_every_backend};
+
+on_every_backend! {
+    an_equal_request_names_the_existing_task_and_an_unequal_one_makes_another
+    of_many_equal_requests_at_once_one_makes_a_task @ 2
+    the_stored_row_makes_the_same_identity_again
+    a_strategy_of_ones_own_is_named_in_a_configuration
+    a_dry_run_tells_what_a_start_would_write_and_writes_nothing
+    a_dry_run_refuses_what_a_start_refuses
+    a_request_from_a_stranger_finds_its_workflow
+}
 
 #[step]
 async fn pay() -> StepResult<u64> {
@@ -23,9 +36,8 @@ fn checkout(version: &str) -> Definition {
     Definition::builder("shop", "checkout", version).step("pay", Pay).step("mail", Mail).build().unwrap()
 }
 
-fn engine(identity: impl IdentityStrategy) -> Engine {
-    let settings = Settings { identity: Arc::new(identity), ..Settings::default() };
-    Engine::in_memory_with(SimulatedClock::new(Timestamp::EPOCH), NoEvents, settings).unwrap()
+fn engine(world: &World, identity: impl IdentityStrategy) -> Engine {
+    world.engine_with(Settings { identity: Arc::new(identity), ..Settings::default() })
 }
 
 fn duplicate_of(result: Result<tasker::Task<tasker::Dynamic>, EngineError>) -> Option<TaskId> {
@@ -36,9 +48,8 @@ fn duplicate_of(result: Result<tasker::Task<tasker::Dynamic>, EngineError>) -> O
     }
 }
 
-#[tokio::test]
-async fn an_equal_request_names_the_existing_task_and_an_unequal_one_makes_another() {
-    let engine = engine(identity::Hash::default());
+async fn an_equal_request_names_the_existing_task_and_an_unequal_one_makes_another(world: World) {
+    let engine = engine(&world, identity::Hash::default());
     let definition = checkout("1.0.0");
     let request = || Request::new(json!({ "order": 7 })).initiator("docs");
     let first = engine.request(&definition, request()).await.unwrap().id();
@@ -55,9 +66,8 @@ async fn an_equal_request_names_the_existing_task_and_an_unequal_one_makes_anoth
     assert_eq!(duplicate_of(engine.request(&checkout("1.0.1"), request()).await), None);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_equal_requests_at_once_one_makes_a_task() {
-    let engine = engine(identity::Hash { window_seconds: 0 });
+async fn of_many_equal_requests_at_once_one_makes_a_task(world: World) {
+    let engine = engine(&world, identity::Hash { window_seconds: 0 });
     let definition = checkout("1.0.0");
     let asked: Vec<_> = (0..20)
         .map(|_| {
@@ -80,9 +90,8 @@ async fn of_many_equal_requests_at_once_one_makes_a_task() {
     assert_eq!(named, made);
 }
 
-#[tokio::test]
-async fn the_stored_row_makes_the_same_identity_again() {
-    let engine = engine(identity::Hash::default());
+async fn the_stored_row_makes_the_same_identity_again(world: World) {
+    let engine = engine(&world, identity::Hash::default());
     let definition = checkout("1.0.0");
     let context = json!({ "z": 1.0, "a": { "big": 1e17, "list": [-0.0, "é"] } });
     let task = engine.request(&definition, Request::new(context)).await.unwrap().id();
@@ -105,21 +114,19 @@ impl IdentityStrategy for PerCustomer {
     }
 }
 
-#[tokio::test]
-async fn a_strategy_of_ones_own_is_named_in_a_configuration() {
+async fn a_strategy_of_ones_own_is_named_in_a_configuration(world: World) {
     let layers = tasker::Layers::new()
         .set("engine.identity_strategy", "custom")
         .set("engine.identity_strategy_class", "per_customer");
     let settings = layers.load().unwrap().settings();
-    let engine = Engine::in_memory_with(SimulatedClock::new(Timestamp::EPOCH), NoEvents, settings).unwrap();
+    let engine = world.engine_with(settings);
     let request = |order: u64| Request::new(json!({ "customer": 1, "order": order }));
     let first = engine.request(&checkout("1.0.0"), request(1)).await.unwrap().id();
     assert_eq!(duplicate_of(engine.request(&checkout("1.0.0"), request(2)).await), Some(first));
 }
 
-#[tokio::test]
-async fn a_dry_run_tells_what_a_start_would_write_and_writes_nothing() {
-    let engine = engine(identity::Hash::default());
+async fn a_dry_run_tells_what_a_start_would_write_and_writes_nothing(world: World) {
+    let engine = engine(&world, identity::Hash::default());
     let definition = checkout("1.0.0");
     let request = || Request::new(json!({ "order": 7 })).bypass("mail");
     let plan = engine.plan(&definition, request()).unwrap();
@@ -134,9 +141,8 @@ async fn a_dry_run_tells_what_a_start_would_write_and_writes_nothing() {
     assert_eq!(record.request.context, plan.context);
 }
 
-#[tokio::test]
-async fn a_dry_run_refuses_what_a_start_refuses() {
-    let engine = engine(identity::Unique);
+async fn a_dry_run_refuses_what_a_start_refuses(world: World) {
+    let engine = engine(&world, identity::Unique);
     let definition = checkout("1.0.0");
     let requests = [
         Request::new(json!({})).bypass("pay"),
@@ -151,8 +157,7 @@ async fn a_dry_run_refuses_what_a_start_refuses() {
     }
 }
 
-#[tokio::test]
-async fn a_request_from_a_stranger_finds_its_workflow() {
+async fn a_request_from_a_stranger_finds_its_workflow(world: World) {
     let mut registry = Registry::new();
     registry.register(checkout("1.0.0"), "code").unwrap();
     let text = r#"{
@@ -164,7 +169,7 @@ async fn a_request_from_a_stranger_finds_its_workflow() {
     assert_eq!(named.request.sent.as_deref(), Some(r#"{ "b": 1, "a": 2 }"#));
     assert_eq!(named.request.bypass_steps, [StepName::from("mail")]);
     let definition = registry.for_request(&named).unwrap().clone();
-    let engine = engine(identity::Rails);
+    let engine = engine(&world, identity::Rails);
     let report = engine.request(&definition, named.request).await.unwrap().finished().await.unwrap();
     assert!(report.is_complete());
     assert_eq!(report.record().request.initiator, "web");
