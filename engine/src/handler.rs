@@ -255,6 +255,8 @@ pub struct Entry {
     pub needs: Needs,
     /// What it says about attempts.
     pub policy: Policy,
+    /// The JSON Schema of its configuration, where there is one.
+    pub config_schema: fn() -> Option<Value>,
     make: Arc<Make>,
 }
 
@@ -272,6 +274,7 @@ impl Entry {
             context: None,
             needs: Needs::default(),
             policy: Policy::DEFAULT,
+            config_schema: || None,
             make: Arc::new(make),
         }
     }
@@ -303,6 +306,8 @@ impl Entry {
     /// }
     /// assert_eq!(tasker::Entry::of::<Charge>().config_keys(), ["gateway", "retries"]);
     /// ```
+    ///
+    /// Where its type derives `JsonSchema`, [`config_schema`](Self::config_schema) says more.
     pub fn config_keys(&self) -> &'static [&'static str] {
         // No struct is made of `true`, and whoever refuses it says what he knows.
         self.make(&Value::Bool(true)).err().map_or(&[], |misfit| misfit.known_keys)
@@ -316,6 +321,7 @@ impl Entry {
             path: self.path(),
             place: self.place.map(|place| place.to_string()),
             config_keys: self.config_keys(),
+            config_schema: (self.config_schema)(),
             reads: self.needs.inputs.iter().map(|need| need.says.clone()).collect(),
             resources: self.needs.states.iter().map(TypeKey::name).collect(),
             retry_limit,
@@ -353,6 +359,9 @@ pub struct DescribedHandler {
     pub place: Option<String>,
     /// The keys of its configuration; none where any configuration will do.
     pub config_keys: &'static [&'static str],
+    /// The JSON Schema of its configuration, where its type derives `JsonSchema` (feature `schema`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<Value>,
     /// What it reads of other steps.
     pub reads: Vec<String>,
     /// The shared resources that it takes, by their types.

@@ -9,6 +9,7 @@ mod context;
 mod graph;
 mod linked;
 mod result;
+mod schema;
 mod step;
 mod step_context;
 mod workflow;
@@ -22,6 +23,7 @@ pub use graph::{
 };
 pub use linked::{LinkedHandler, LinkedWorkflow};
 pub use result::IntoStepResult;
+pub use schema::{BySchema, SchemaOf, WithoutSchema};
 pub use step::{Declared, StandsIn, Step, Taken, Takes, TakesOn, arguments, config_of, sendable};
 pub use step_context::{DependsOn, DependsOnAll, MayDependOn, Spawns, StepContext, Uses};
 pub use workflow::{Lists, Once, OnlyOnce, Several, StepAt, Workflow, listed, listed_value, node_at};

@@ -40,6 +40,9 @@ pub trait Declared: Sized + Send + Sync + 'static {
     /// # Errors
     /// When the configuration does not fit.
     fn from_config(config: &Value) -> Result<Self, Misfit>;
+
+    /// The JSON Schema of its `handler_config`, where its type derives one.
+    fn config_schema() -> Option<Value>;
 }
 
 /// The arguments of a step. Implemented for a private type beside the step, so that a public step may take what is
@@ -183,6 +186,7 @@ impl Entry {
         entry.output = Some(TypeKey::of::<H::Output>());
         entry.context = (H::TAKES.context)();
         entry.policy = H::POLICY;
+        entry.config_schema = H::config_schema;
         (H::TAKES.declare)(&mut entry.needs);
         entry
     }

@@ -123,6 +123,7 @@ pub(crate) fn declared(handler: &Handler, arguments: &[Argument], from_config: &
     let takes = takes(handler, arguments);
     let type_name = ident.to_string();
     let is_generic = !generics.params.is_empty();
+    let configured = arguments.iter().map(|argument| &argument.ty).filter(|ty| is_config((*ty).clone()));
     let policy = policy(&handler.policy, private);
     // The place is that of the user's name.
     let place = quote_spanned! {ident.span()=>
@@ -144,6 +145,12 @@ pub(crate) fn declared(handler: &Handler, arguments: &[Argument], from_config: &
             fn from_config(config: &#private::Value) -> ::core::result::Result<Self, #private::Misfit> {
                 let _ = config;
                 #from_config
+            }
+            fn config_schema() -> ::core::option::Option<#private::Value> {
+                #[allow(unused_imports)]
+                use #private::{BySchema as _, WithoutSchema as _};
+                (&#private::SchemaOf::<Self>::NEW).schema()
+                    #(.or_else(|| (&#private::SchemaOf::<#configured>::NEW).schema()))*
             }
         }
     }
@@ -175,6 +182,13 @@ fn takes(handler: &Handler, arguments: &[Argument]) -> TokenStream {
         #[automatically_derived]
         impl #context #private::StandsIn<__Context> for #self_type #on_context {}
     }
+}
+
+/// Whether it is written `Config<…>`. Other arguments' types are not named once more: a mistake in one would be two.
+fn is_config(ty: TokenStream) -> bool {
+    let words =
+        ty.into_iter().take_while(|token| !matches!(token, TokenTree::Punct(mark) if mark.as_char() == '<'));
+    words.last().is_some_and(|word| matches!(word, TokenTree::Ident(word) if word == "Config"))
 }
 
 fn with_self(tokens: TokenStream, self_type: &TokenStream) -> TokenStream {
