@@ -17,18 +17,22 @@
 //! # }
 //! ```
 
+mod association;
 mod error;
 mod ids;
+mod preload;
 mod rows;
 mod scope;
 mod scopes;
 mod table;
 
+pub use association::{BelongsTo, HasMany, Siblings, Through};
 pub use error::{Fault, Faults, FieldFault, RecordError};
 pub use ids::{
     AnnotationId, AnnotationTypeId, DependentSystemId, EdgeId, NamedStepId, NamedTaskId,
     NamedTasksNamedStepId, ObjectMapId, TaskNamespaceId,
 };
+pub use preload::{StepWithAll, TaskWithAll};
 pub use rows::*;
 pub use scope::{Direction, Model, Order, Scope};
 pub use scopes::*;
