@@ -24,7 +24,8 @@ pub(crate) struct KnownTask {
     /// Inputs that differ from the context, by place.
     inputs: HashMap<usize, Arc<Value>>,
     spawned: Vec<SpawnedStep>,
-    /// Spawned parents of steps of the template.
+    /// Parents of steps of the template that the template does not name: spawned ones, and those at the other end of edges
+    /// that were drawn by hand.
     joined: IdMap<StepId, Vec<StepId>>,
 }
 
@@ -69,18 +70,17 @@ impl KnownTask {
         let context = &record.request.context;
         let changed = template.iter().enumerate().filter(|(_, step)| step.inputs != *context);
         let inputs = changed.map(|(place, step)| (place, Arc::clone(&step.inputs))).collect();
-        let is_spawned = |id: &StepId| spawned.iter().any(|step| step.id == *id);
-        let joined = if spawned.is_empty() {
-            IdMap::default()
-        } else {
-            let joins = template
-                .iter()
-                .map(|step| (step.id, step.parents.iter().copied().filter(is_spawned).collect::<Vec<_>>()));
-            joins.filter(|(_, parents)| !parents.is_empty()).collect()
-        };
+        let template_steps: Vec<StepId> = template.iter().map(|step| step.id).collect();
+        let joins = template.iter().zip(definition.bound().parents()).map(|(step, known)| {
+            // Places ascend, and so do ids.
+            let of_template = |id: &StepId| {
+                known.binary_search_by_key(&Some(id), |place| template_steps.get(*place)).is_ok()
+            };
+            (step.id, step.parents.iter().copied().filter(|id| !of_template(id)).collect::<Vec<_>>())
+        });
+        let joined = joins.filter(|(_, parents)| !parents.is_empty()).collect();
         let spawned = spawned.iter().map(|step| SpawnedStep::bind(step, &definition, handlers));
         let spawned = spawned.collect::<Result<_, _>>()?;
-        let template_steps = template.iter().map(|step| step.id).collect();
         let (context, correlation) = (Arc::clone(context), record.request.correlation_id.clone());
         Ok(Self { context, correlation, template_steps, inputs, spawned, joined, definition })
     }

@@ -18,25 +18,31 @@
 //! ```
 
 mod association;
+mod edge;
 mod error;
 mod ids;
+mod new;
 mod preload;
 mod rows;
 mod scope;
 mod scopes;
 mod table;
+mod write;
 
 pub use association::{BelongsTo, HasMany, Siblings, Through};
+pub use edge::{EdgeVerdict, judge_edge, judge_step_change};
 pub use error::{Fault, Faults, FieldFault, RecordError};
 pub use ids::{
     AnnotationId, AnnotationTypeId, DependentSystemId, EdgeId, NamedStepId, NamedTaskId,
     NamedTasksNamedStepId, ObjectMapId, TaskNamespaceId,
 };
+pub use new::*;
 pub use preload::{StepWithAll, TaskWithAll};
 pub use rows::*;
 pub use scope::{Direction, Model, Order, Scope};
 pub use scopes::*;
 pub use table::Table;
+pub use write::Write;
 
 /// All that is asked of a backend that has records.
 pub trait Records:
@@ -53,5 +59,6 @@ pub trait Records:
     + Table<AnnotationTypes>
     + Table<DependentSystems>
     + Table<DependentSystemObjectMaps>
+    + Write
 {
 }

@@ -39,6 +39,28 @@ impl<R: Shelved> Shelf<R> {
         self.rows.values()
     }
 
+    pub(super) fn get(&self, number: i64) -> Option<&R> {
+        self.rows.get(&number)
+    }
+
+    /// A row whose key is not to be changed.
+    pub(super) fn get_mut(&mut self, number: i64) -> Option<&mut R> {
+        self.rows.get_mut(&number)
+    }
+
+    /// Says whether it was there.
+    pub(super) fn remove(&mut self, number: i64) -> bool {
+        let removed = self.rows.remove(&number);
+        removed.is_some_and(|row| self.numbers.remove(&row.key()).is_some())
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&R) -> bool) {
+        let gone = self.rows.iter().filter(|(_, row)| !keep(row)).map(|(number, _)| *number);
+        for number in gone.collect::<Vec<_>>() {
+            self.remove(number);
+        }
+    }
+
     pub(super) fn find(&self, key: &R::Key) -> Option<&R> {
         self.numbers.get(key).and_then(|number| self.rows.get(number))
     }

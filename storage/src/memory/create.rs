@@ -1,6 +1,6 @@
 //! Making tasks. Everything is checked before anything is written, so a refused call leaves nothing behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tasker_engine::decide::Verdict;
@@ -84,6 +84,8 @@ fn fresh(id: TaskId, new: NewTask, graph: Graph, now: Timestamp) -> Task {
         inputs: inputs.collect(),
         request: TaskRequest { context, ..new.request },
         created_at: now,
+        updated_at: now,
+        edited: BTreeMap::new(),
         graph,
         steps,
         tally,

@@ -75,6 +75,10 @@ impl Learned {
         self.named_task
     }
 
+    pub(super) fn has_named_step(&self, name: NamedStepId) -> bool {
+        self.named_steps.contains(&name)
+    }
+
     /// Parent and child of every edge of the template.
     pub(super) fn edges(&self) -> &[(usize, usize)] {
         &self.edges

@@ -29,6 +29,10 @@ pub(super) struct Task {
     /// Inputs that differ from the context, by place.
     pub(super) inputs: BTreeMap<usize, Arc<Value>>,
     pub(super) created_at: Timestamp,
+    /// When its own columns, not its steps or rows, changed last.
+    pub(super) updated_at: Timestamp,
+    /// When steps were changed by hand, by place, and not moved since.
+    pub(super) edited: BTreeMap<usize, Timestamp>,
     pub(super) graph: Graph,
     /// By place.
     pub(super) steps: Vec<Step>,
@@ -142,6 +146,9 @@ impl Task {
     /// Writes a row of the task.
     pub(super) fn move_task(&mut self, pen: &mut Pen<'_>, to: TaskState, note: Note) -> TransitionId {
         let id = pen.row();
+        if (self.state() == TaskState::Complete) != (to == TaskState::Complete) {
+            self.updated_at = pen.now;
+        }
         self.trail.add_to_task(id, pen.now, to, note);
         id
     }
@@ -162,6 +169,7 @@ impl Task {
     ) -> TransitionId {
         let id = pen.row();
         let many = self.steps.len();
+        self.edited.remove(&place);
         let step = &mut self.steps[place];
         step.count_out_of(&mut self.tally);
         let row = NewRow { id, at: pen.now, to, note };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::Timestamp;
 use crate::records::{DependentSystemId, NamedStepId, NamedTaskId, NamedTasksNamedStepId, TaskNamespaceId};
@@ -88,4 +88,44 @@ pub struct NamedTasksNamedStepRow {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+}
+
+impl TaskNamespaceRow {
+    /// The name of the namespace that everything is in that names none.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Whether it is that one.
+    pub fn is_default(&self) -> bool {
+        self.name == Self::DEFAULT
+    }
+}
+
+impl NamedTaskRow {
+    /// The version of whatever names none.
+    pub const DEFAULT_VERSION: &'static str = "0.1.0";
+
+    /// `namespace.name@version`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}@{}", self.namespace_name, self.name, self.version)
+    }
+
+    /// `namespace.name`.
+    pub fn qualified_name(&self) -> String {
+        format!("{}.{}", self.namespace_name, self.name)
+    }
+
+    /// Whether it is in the default namespace.
+    pub fn is_in_default_namespace(&self) -> bool {
+        self.namespace_name == TaskNamespaceRow::DEFAULT
+    }
+
+    /// Its configuration; empty where the database holds none, or the reference's default, a text of two braces.
+    pub fn config(&self) -> Map<String, Value> {
+        self.configuration.as_object().cloned().unwrap_or_default()
+    }
+
+    /// Whether several steps of one task may run at a time.
+    pub fn concurrent(&self) -> bool {
+        self.configuration.get("concurrent").and_then(Value::as_bool).unwrap_or(true)
+    }
 }

@@ -60,6 +60,8 @@ pub enum DependentSystemObjectMapFilter {
     WithSystemOne(Vec<DependentSystemId>),
     WithSystemTwo(Vec<DependentSystemId>),
     OfSystems(Vec<DependentSystemId>),
+    WithRemoteIdOne(String),
+    WithRemoteIdTwo(String),
     WithRemoteId(String),
 }
 
@@ -80,6 +82,10 @@ scopes! { DependentSystemObjectMaps {
     of_systems(ids: impl IntoIterator<Item = DependentSystemId>) => {
         DependentSystemObjectMapFilter::OfSystems(ids.into_iter().collect())
     };
+    /// Maps of what has that id in system number one.
+    with_remote_id_one(id: impl Into<String>) => DependentSystemObjectMapFilter::WithRemoteIdOne(id.into());
+    /// Maps of what has that id in system number two.
+    with_remote_id_two(id: impl Into<String>) => DependentSystemObjectMapFilter::WithRemoteIdTwo(id.into());
     /// Maps of what has that id in one of the two systems.
     with_remote_id(id: impl Into<String>) => DependentSystemObjectMapFilter::WithRemoteId(id.into());
 } }

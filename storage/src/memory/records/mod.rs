@@ -8,6 +8,7 @@ mod steps;
 mod systems;
 mod tasks;
 mod transitions;
+mod write;
 
 use async_trait::async_trait;
 use tasker_engine::records::{RecordError, Records, Scope, Table};

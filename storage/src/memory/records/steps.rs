@@ -50,9 +50,10 @@ impl<'a> StepHandle<'a> {
         self.task.graph.added_at(self.place).unwrap_or(self.task.created_at)
     }
 
-    /// Every move changes it.
+    /// Every move changes it, and so may a hand.
     fn updated_at(self) -> Timestamp {
-        self.since().unwrap_or_else(|| self.created_at())
+        let edited = self.task.edited.get(&self.place).copied();
+        edited.or_else(|| self.since()).unwrap_or_else(|| self.created_at())
     }
 }
 

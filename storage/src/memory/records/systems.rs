@@ -43,6 +43,8 @@ catalogued! {
                 ids.contains(&row.dependent_system_one_id) || ids.contains(&row.dependent_system_two_id)
             })
         }
+        DependentSystemObjectMapFilter::WithRemoteIdOne(id) => Box::new(move |row| row.remote_id_one == *id),
+        DependentSystemObjectMapFilter::WithRemoteIdTwo(id) => Box::new(move |row| row.remote_id_two == *id),
         DependentSystemObjectMapFilter::WithRemoteId(id) => {
             Box::new(move |row| row.remote_id_one == *id || row.remote_id_two == *id)
         }

@@ -55,7 +55,7 @@ impl MemoryModel for Tasks {
             TaskColumn::Reason => Key::maybe(Some(&*task.request.reason), Key::text),
             TaskColumn::IdentityHash => Key::text(&task.identity_hash),
             TaskColumn::CreatedAt => Key::moment(task.created_at),
-            TaskColumn::UpdatedAt => Key::moment(task.updated_at()),
+            TaskColumn::UpdatedAt => Key::moment(task.updated_at),
         }
     }
 
@@ -84,7 +84,7 @@ impl MemoryModel for Tasks {
             context: Arc::clone(&task.request.context),
             identity_hash: task.identity_hash.to_string(),
             created_at: task.created_at,
-            updated_at: task.updated_at(),
+            updated_at: task.updated_at,
         }
     }
 }
@@ -110,12 +110,5 @@ impl Task {
     fn completed_since(&self, since: Timestamp) -> bool {
         let since = |row: &Row<StepState>| row.to == StepState::Complete && row.at > since;
         (0..self.steps.len()).any(|place| self.latest(place).is_some_and(since))
-    }
-
-    /// When its own columns changed last: with `complete`.
-    pub(super) fn updated_at(&self) -> Timestamp {
-        let flags =
-            |row: &&Row<TaskState>| (row.to == TaskState::Complete) != (row.from == TaskState::Complete);
-        self.trail.task_rows().iter().rev().find(flags).map_or(self.created_at, |row| row.at)
     }
 }

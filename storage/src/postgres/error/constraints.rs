@@ -2,7 +2,7 @@
 //!
 //! Under the lock of a task nobody else of us writes what belongs to it, and whatever is inserted without that lock says
 //! `ON CONFLICT`. So where two rows clash, another program wrote one of them without our lock, as Rails does; and what a
-//! row refers to can only have been removed by another program. The call has changed nothing then, and made again it
+//! row refers to was removed by another program, or by whoever deletes names that nobody used until that moment. The call has changed nothing then, and made again it
 //! sees what the other one left.
 //!
 //! A column that must have a value (NOT NULL) is not listed: each of our statements gives one, and the database names
@@ -30,8 +30,7 @@ const SAME_STEP: Violation = Violation::Raced(
     "another program, which does not hold the lock of the task, added the same step at this moment",
 );
 const SAME_ROW: Violation = Violation::Raced("another program wrote the same row at this moment");
-const NAME_REMOVED: Violation =
-    Violation::Raced("another program removed a name at this moment that is in use");
+const NAME_REMOVED: Violation = Violation::Raced("a name that is needed was removed at this moment");
 const TASK_REMOVED: Violation =
     Violation::Raced("another program removed the task, or a step of it, at this moment");
 const DEFINITION_REMOVED: Violation =
@@ -49,9 +48,6 @@ const LIMIT: Violation = Violation::Broken("the limit of steps that run at a tim
 const CORRELATION_ID: Violation = Violation::Broken(
     "a correlation id must be letters, digits, `_` and `-`, the first a letter or digit, at most a hundred",
 );
-/// Of tables that only other programs write.
-const NOT_OURS: Violation =
-    Violation::Broken("a row of a table that the engine only reads must be as its constraints say");
 
 const CONSTRAINTS: &[(&str, Violation)] = &[
     // Names.
@@ -118,15 +114,15 @@ const CONSTRAINTS: &[(&str, Violation)] = &[
     ("tasker_workflow_step_edges_pkey", DRAWN_BEFORE),
     ("tasker_workflow_step_transitions_pkey", DRAWN_BEFORE),
     // Tables of annotations and of maps between systems.
-    ("tasker_annotation_types_pkey", NOT_OURS),
-    ("annotation_types_name_unique", NOT_OURS),
-    ("tasker_task_annotations_pkey", NOT_OURS),
-    ("task_annotations_task_id_foreign", NOT_OURS),
-    ("task_annotations_annotation_type_id_foreign", NOT_OURS),
-    ("tasker_dependent_system_object_maps_pkey", NOT_OURS),
-    ("dependent_system_object_maps_dependent_system_one_id_foreign", NOT_OURS),
-    ("dependent_system_object_maps_dependent_system_two_id_foreign", NOT_OURS),
-    ("dependent_system_object_maps_dependent_system_one_id_dependent_", NOT_OURS),
+    ("tasker_annotation_types_pkey", DRAWN_BEFORE),
+    ("annotation_types_name_unique", SAME_NAME),
+    ("tasker_task_annotations_pkey", DRAWN_BEFORE),
+    ("task_annotations_task_id_foreign", TASK_REMOVED),
+    ("task_annotations_annotation_type_id_foreign", NAME_REMOVED),
+    ("tasker_dependent_system_object_maps_pkey", DRAWN_BEFORE),
+    ("dependent_system_object_maps_dependent_system_one_id_foreign", NAME_REMOVED),
+    ("dependent_system_object_maps_dependent_system_two_id_foreign", NAME_REMOVED),
+    ("dependent_system_object_maps_dependent_system_one_id_dependent_", SAME_NAME),
 ];
 
 #[cfg(all(test, unix, feature = "postgres"))]

@@ -35,6 +35,7 @@ mod systems;
 mod tasks;
 mod transitions;
 mod values;
+mod write;
 
 use async_trait::async_trait;
 use tasker_engine::records::{RecordError, Records, Scope, Table};

@@ -3,8 +3,8 @@
 //! There is one for each way to combine conditions, so sqlx's macros cannot check them: what a scope means is compared with
 //! what memory says of it, by random scopes.
 
-use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{Encode, Postgres, QueryBuilder, Type};
+use sqlx::postgres::PgRow;
+use sqlx::{Encode, PgExecutor, Postgres, QueryBuilder, Type};
 use tasker_engine::{StorageError, Timestamp};
 
 use super::super::error::storage_error;
@@ -49,12 +49,15 @@ impl Statement {
     }
 
     /// It is planned for the values that are bound: a scope can be anything, and a plan for all would suit none.
-    pub(super) async fn fetch_all(mut self, pool: &PgPool) -> Result<Vec<PgRow>, StorageError> {
-        self.0.build().persistent(false).fetch_all(pool).await.map_err(storage_error)
+    pub(super) async fn fetch_all(
+        mut self,
+        executor: impl PgExecutor<'_>,
+    ) -> Result<Vec<PgRow>, StorageError> {
+        self.0.build().persistent(false).fetch_all(executor).await.map_err(storage_error)
     }
 
-    pub(super) async fn fetch_one(mut self, pool: &PgPool) -> Result<PgRow, StorageError> {
-        self.0.build().persistent(false).fetch_one(pool).await.map_err(storage_error)
+    pub(super) async fn fetch_one(mut self, executor: impl PgExecutor<'_>) -> Result<PgRow, StorageError> {
+        self.0.build().persistent(false).fetch_one(executor).await.map_err(storage_error)
     }
 
     pub(super) fn into_sql(self) -> String {

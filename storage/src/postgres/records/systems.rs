@@ -77,6 +77,12 @@ impl SqlModel for DependentSystemObjectMaps {
                 .push(") OR m.dependent_system_two_id = ANY (")
                 .ids(ids)
                 .push("))"),
+            DependentSystemObjectMapFilter::WithRemoteIdOne(id) => {
+                statement.push(" AND m.remote_id_one = ").text(id)
+            }
+            DependentSystemObjectMapFilter::WithRemoteIdTwo(id) => {
+                statement.push(" AND m.remote_id_two = ").text(id)
+            }
             DependentSystemObjectMapFilter::WithRemoteId(id) => statement
                 .push(" AND (m.remote_id_one = ")
                 .text(id)
