@@ -160,3 +160,5 @@ fn records_of_memory_agree_with_themselves() {
         panic!("{disagreement}");
     }
 }
+
+tasker_storage::records_conformance!(memory_records, Memory);

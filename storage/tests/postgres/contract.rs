@@ -61,6 +61,8 @@ pub(crate) async fn make_draft(storage: &PostgresStorage, task: TaskId) {
 
 tasker_storage::storage_conformance!(postgres, Postgres::default());
 
+tasker_storage::records_conformance!(postgres_records, Postgres::default());
+
 pub(crate) struct Memory;
 
 impl Harness for Memory {

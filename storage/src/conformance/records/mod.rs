@@ -3,10 +3,17 @@
 //! [`agreement`] fills two storages alike ([`world`]), then draws random scopes of every model and compares their rows,
 //! ids, counts and pages. Rows are compared by what they are called, not by their ids: see [`names`].
 
+pub mod associations;
+mod cases;
+pub mod changes;
+pub mod deletions;
 mod draw;
+pub mod edges;
 mod models;
 pub mod names;
+pub mod scopes;
 pub mod world;
+pub mod writes;
 
 use std::fmt::Debug;
 
@@ -14,9 +21,10 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use serde_json::Value;
 use tasker_engine::Storage as _;
 use tasker_engine::records::{
-    AnnotationTypes, DependentSystemObjectMaps, DependentSystems, NamedSteps, NamedTasks,
-    NamedTasksNamedSteps, Records, Scope, Table, TaskAnnotations, TaskNamespaces, TaskTransitions, Tasks,
-    WorkflowStepEdges, WorkflowStepTransitions, WorkflowSteps,
+    AnnotationTypes, DependentSystemObjectMaps, DependentSystems, Fault, Faults, Model, NamedSteps,
+    NamedTasks, NamedTasksNamedSteps, RecordError, Records, Scope, Table,
+    TaskAnnotations, TaskNamespaces, TaskTransitions, Tasks, WorkflowStepEdges, WorkflowStepTransitions,
+    WorkflowSteps,
 };
 use tokio::runtime::Builder;
 
@@ -24,6 +32,56 @@ use super::{Harness, Scene};
 use draw::{Draw, draws};
 use models::Asked;
 use names::Names;
+
+/// The records of a scene.
+///
+/// # Panics
+/// When the backend has none.
+pub fn records(scene: &Scene) -> &dyn Records {
+    scene.storage().records().expect("the backend has records")
+}
+
+/// What is wrong with which field.
+///
+/// # Panics
+/// When the error is of another kind.
+pub fn faults(error: RecordError) -> Vec<(&'static str, Fault)> {
+    match error {
+        RecordError::Invalid(Faults(faults)) => {
+            faults.into_iter().map(|fault| (fault.field, fault.fault)).collect()
+        }
+        other => panic!("something was to be invalid: {other:?}"),
+    }
+}
+
+/// Short words for questions.
+pub trait Asking {
+    /// The rows of a scope.
+    fn rows<M: Model>(&self, scope: &Scope<M>) -> impl Future<Output = Vec<M::Row>> + Send
+    where
+        for<'r> dyn Records + 'r: Table<M>;
+
+    /// Their ids.
+    fn ids<M: Model>(&self, scope: &Scope<M>) -> impl Future<Output = Vec<M::Id>> + Send
+    where
+        for<'r> dyn Records + 'r: Table<M>;
+}
+
+impl Asking for Scene {
+    async fn rows<M: Model>(&self, scope: &Scope<M>) -> Vec<M::Row>
+    where
+        for<'r> dyn Records + 'r: Table<M>,
+    {
+        scope.rows(records(self)).await.expect("rows")
+    }
+
+    async fn ids<M: Model>(&self, scope: &Scope<M>) -> Vec<M::Id>
+    where
+        for<'r> dyn Records + 'r: Table<M>,
+    {
+        scope.ids(records(self)).await.expect("ids")
+    }
+}
 
 /// Fills two storages alike, and asks that many random scopes of each model of both.
 ///
@@ -45,8 +103,7 @@ pub fn agreement<A: Harness, B: Harness>(
         world::fill(&one, seed).await;
         world::fill(&two, seed).await;
     });
-    let records = |records: Option<_>| -> &dyn Records { records.expect("the backend has records") };
-    let (one, two) = (records(one.storage().records()), records(two.storage().records()));
+    let (one, two) = (records(&one), records(&two));
     let names = runtime.block_on(async { (Names::of(one).await, Names::of(two).await) });
     let pair = Pair { one, two, one_names: &names.0, two_names: &names.1 };
     macro_rules! compare {

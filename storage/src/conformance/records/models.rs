@@ -6,11 +6,11 @@ use tasker_engine::records::{
     DependentSystemFilter, DependentSystemObjectMapColumn, DependentSystemObjectMapFilter,
     DependentSystemObjectMaps, DependentSystems, Model, NamedStepColumn, NamedStepFilter, NamedSteps,
     NamedTaskColumn, NamedTaskFilter, NamedTasks, NamedTasksNamedStepColumn, NamedTasksNamedStepFilter,
-    NamedTasksNamedSteps, TaskAnnotationColumn, TaskAnnotationFilter, TaskAnnotations, TaskColumn,
-    TaskFilter, TaskNamespaceColumn, TaskNamespaceFilter, TaskNamespaces, TaskTransitionColumn,
-    TaskTransitionFilter, TaskTransitions, Tasks, WorkflowStepColumn, WorkflowStepEdgeColumn,
-    WorkflowStepEdgeFilter, WorkflowStepEdges, WorkflowStepFilter, WorkflowStepTransitionColumn,
-    WorkflowStepTransitionFilter, WorkflowStepTransitions, WorkflowSteps,
+    NamedTasksNamedSteps, TaskAnnotationColumn, TaskAnnotationFilter, TaskAnnotations, TaskColumn, TaskFilter, TaskNamespaceColumn,
+    TaskNamespaceFilter, TaskNamespaces, TaskTransitionColumn, TaskTransitionFilter, TaskTransitions, Tasks,
+    WorkflowStepColumn, WorkflowStepEdgeColumn, WorkflowStepEdgeFilter, WorkflowStepEdges,
+    WorkflowStepFilter, WorkflowStepTransitionColumn, WorkflowStepTransitionFilter, WorkflowStepTransitions,
+    WorkflowSteps,
 };
 use tasker_engine::{StepState, TaskState};
 
@@ -281,12 +281,15 @@ impl Asked for DependentSystemObjectMaps {
     const COLUMNS: &'static [DependentSystemObjectMapColumn] = DependentSystemObjectMapColumn::ALL;
 
     fn filter(pick: &Pick, names: &Names) -> DependentSystemObjectMapFilter {
-        match pick.kind % 5 {
+        let id = pick.word(&REMOTE_IDS).into();
+        match pick.kind % 7 {
             0 => DependentSystemObjectMapFilter::WithIds(pick.some(&names.object_maps)),
             1 => DependentSystemObjectMapFilter::WithSystemOne(pick.some(&names.systems)),
             2 => DependentSystemObjectMapFilter::WithSystemTwo(pick.some(&names.systems)),
             3 => DependentSystemObjectMapFilter::OfSystems(pick.some(&names.systems)),
-            _ => DependentSystemObjectMapFilter::WithRemoteId(pick.word(&REMOTE_IDS).into()),
+            4 => DependentSystemObjectMapFilter::WithRemoteIdOne(id),
+            5 => DependentSystemObjectMapFilter::WithRemoteIdTwo(id),
+            _ => DependentSystemObjectMapFilter::WithRemoteId(id),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tasker_engine::records::{NewAnnotation, NewEdge, NewNamedTask, NewObjectMap, RecordError, TaskChange};
 use tasker_engine::{
     Claim, Creation, NewTask, Outcome, OutcomeKind, Progress, RetryAdvice, StepCommand, Storage as _,
     TaskCommand, TaskId, Version,
@@ -14,6 +15,7 @@ use super::super::Scene;
 use super::super::fixture::{
     AdvanceCall, Graph, Started, act_on_step, act_on_task, at, completed, ended, failed, graph, spawned,
 };
+use super::records;
 
 /// Everything happens within so many seconds.
 pub const SECONDS: u64 = 60;
@@ -74,6 +76,7 @@ fn workflows() -> [Graph; 6] {
 pub async fn fill(scene: &Scene, seed: u64) {
     let chance = Chance(seed);
     let tasks = create(scene, chance).await;
+    keep(scene, chance, &tasks).await;
     for second in (2..SECONDS).step_by(2) {
         let open: Vec<_> = tasks.iter().filter(|task| chance.of(4, (task.id.0, second)) == 0).collect();
         wave(scene, chance, &open, second).await;
@@ -105,6 +108,64 @@ async fn create(scene: &Scene, chance: Chance) -> Vec<Started> {
         }
     }
     tasks
+}
+
+/// Rows that the engine does not write.
+async fn keep(scene: &Scene, chance: Chance, tasks: &[Started]) {
+    let records = records(scene);
+    for (place, task) in tasks.iter().enumerate() {
+        for number in 0..chance.of(4, ("annotations", place)) {
+            let says = [
+                json!({ "k": "v", "n": 5, "list": [1, "x"] }),
+                json!({ "k": "5", "b": true, "n": 1.5 }),
+                json!([1]),
+                json!({ "n": 1e-7, "k": null }),
+            ];
+            let kind = chance.of(2, ("kind", place, number));
+            let new = NewAnnotation {
+                task_id: task.id,
+                annotation_type: ["note", "flag"][usize::try_from(kind).expect("small")].into(),
+                annotation: says[usize::try_from(chance.of(4, ("says", place, number))).expect("small")]
+                    .clone(),
+            };
+            records.annotate(&new, at(number)).await.expect("annotated");
+        }
+        if chance.of(5, ("edge", place)) == 0
+            && let [(_, from), .., (_, to)] = task.steps[..]
+        {
+            let name =
+                ["provides", "precedes"][usize::try_from(chance.of(2, ("name", place))).expect("small")];
+            let edge = NewEdge { name: name.into(), ..NewEdge::provides(from, to) };
+            match records.create_edge(&edge, at(20)).await {
+                // The step was bypassed.
+                Ok(_) | Err(RecordError::NotNow { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        if chance.of(5, ("change", place)) == 0 {
+            let change = TaskChange { reason: Some(format!("reason {}", place % 3)), tags: None };
+            records.update_task(task.id, &change, at(chance.of(40, place))).await.expect("changed");
+        }
+    }
+    for number in 0..6 {
+        let (one, two) = [("bank", "warehouse"), ("warehouse", "bank"), ("bank", "bank")][number % 3];
+        let new = NewObjectMap {
+            system_one: one.into(),
+            remote_id_one: REMOTE_IDS[number % 2].into(),
+            system_two: two.into(),
+            remote_id_two: REMOTE_IDS[number % 3].into(),
+        };
+        records.find_or_create_object_map(&new, at(1)).await.expect("a map");
+    }
+    for (name, version) in [("import", "1.0.0"), ("nothing", "2.0.0"), ("import", "0.1")] {
+        let new = NewNamedTask {
+            description: (version == "2.0.0").then(|| "none is run".to_owned()),
+            version: version.into(),
+            ..NewNamedTask::new(name)
+        };
+        let written = records.find_or_create_named_task(&new, at(2)).await;
+        assert_eq!(written.is_ok(), version != "0.1", "{version}");
+    }
 }
 
 /// Some tasks are looked at, and most of what they claim ends at once.
