@@ -59,6 +59,7 @@ pub trait Records:
     + Table<AnnotationTypes>
     + Table<DependentSystems>
     + Table<DependentSystemObjectMaps>
+    + Table<StepDagRelationships>
     + Write
 {
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tasker_engine::Storage as _;
 use tasker_engine::records::{
     AnnotationTypes, DependentSystemObjectMaps, DependentSystems, Fault, Faults, Model, NamedSteps,
-    NamedTasks, NamedTasksNamedSteps, RecordError, Records, Scope, Table,
+    NamedTasks, NamedTasksNamedSteps, RecordError, Records, Scope, StepDagRelationships, Table,
     TaskAnnotations, TaskNamespaces, TaskTransitions, Tasks, WorkflowStepEdges, WorkflowStepTransitions,
     WorkflowSteps,
 };
@@ -125,6 +125,7 @@ pub fn agreement<A: Harness, B: Harness>(
         AnnotationTypes,
         DependentSystems,
         DependentSystemObjectMaps,
+        StepDagRelationships,
     );
     Ok(())
 }

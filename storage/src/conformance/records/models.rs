@@ -6,7 +6,8 @@ use tasker_engine::records::{
     DependentSystemFilter, DependentSystemObjectMapColumn, DependentSystemObjectMapFilter,
     DependentSystemObjectMaps, DependentSystems, Model, NamedStepColumn, NamedStepFilter, NamedSteps,
     NamedTaskColumn, NamedTaskFilter, NamedTasks, NamedTasksNamedStepColumn, NamedTasksNamedStepFilter,
-    NamedTasksNamedSteps, TaskAnnotationColumn, TaskAnnotationFilter, TaskAnnotations, TaskColumn, TaskFilter, TaskNamespaceColumn,
+    NamedTasksNamedSteps, StepDagRelationshipColumn, StepDagRelationshipFilter, StepDagRelationships,
+    TaskAnnotationColumn, TaskAnnotationFilter, TaskAnnotations, TaskColumn, TaskFilter, TaskNamespaceColumn,
     TaskNamespaceFilter, TaskNamespaces, TaskTransitionColumn, TaskTransitionFilter, TaskTransitions, Tasks,
     WorkflowStepColumn, WorkflowStepEdgeColumn, WorkflowStepEdgeFilter, WorkflowStepEdges,
     WorkflowStepFilter, WorkflowStepTransitionColumn, WorkflowStepTransitionFilter, WorkflowStepTransitions,
@@ -296,5 +297,25 @@ impl Asked for DependentSystemObjectMaps {
     fn is_renamed(column: DependentSystemObjectMapColumn) -> bool {
         use DependentSystemObjectMapColumn as C;
         matches!(column, C::DependentSystemObjectMapId | C::DependentSystemOneId | C::DependentSystemTwoId)
+    }
+}
+
+impl Asked for StepDagRelationships {
+    const COLUMNS: &'static [StepDagRelationshipColumn] = StepDagRelationshipColumn::ALL;
+
+    fn filter(pick: &Pick, names: &Names) -> StepDagRelationshipFilter {
+        match pick.kind % 7 {
+            0 => StepDagRelationshipFilter::WithIds(pick.some(&names.steps)),
+            1 => StepDagRelationshipFilter::OfTasks(pick.some(&names.tasks)),
+            2 => StepDagRelationshipFilter::RootSteps,
+            3 => StepDagRelationshipFilter::LeafSteps,
+            4 => StepDagRelationshipFilter::WithParents,
+            5 => StepDagRelationshipFilter::WithChildren,
+            _ => StepDagRelationshipFilter::SiblingsOf(pick.one(&names.steps)),
+        }
+    }
+
+    fn is_renamed(column: StepDagRelationshipColumn) -> bool {
+        column == StepDagRelationshipColumn::NamedStepId
     }
 }

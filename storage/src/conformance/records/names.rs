@@ -131,6 +131,11 @@ impl Names {
                 told.insert(column.into(), self.name(model, id));
             }
         }
+        for column in ["parent_step_ids", "child_step_ids"] {
+            for id in told.get_mut(column).and_then(Value::as_array_mut).into_iter().flatten() {
+                *id = self.name(WorkflowSteps::NAME, id.as_i64().expect("a list of ids"));
+            }
+        }
     }
 
     fn name(&self, model: &'static str, id: i64) -> Value {

@@ -2,6 +2,7 @@
 
 mod annotations;
 mod catalogue;
+mod dag;
 mod json;
 mod model;
 mod steps;

@@ -20,16 +20,16 @@ use super::model::{Condition, Key, MemoryModel, among};
 /// A step by its place.
 #[derive(Clone, Copy)]
 pub(in crate::memory) struct StepHandle<'a> {
-    task: &'a Task,
-    place: usize,
+    pub(super) task: &'a Task,
+    pub(super) place: usize,
 }
 
 impl<'a> StepHandle<'a> {
-    fn of_task(task: &'a Task) -> impl Iterator<Item = Self> {
+    pub(super) fn of_task(task: &'a Task) -> impl Iterator<Item = Self> {
         (0..task.steps.len()).map(move |place| Self { task, place })
     }
 
-    fn id(self) -> StepId {
+    pub(super) fn id(self) -> StepId {
         self.task.graph.id(self.place)
     }
 

@@ -28,6 +28,7 @@ macro_rules! in_state {
 
 mod annotations;
 mod catalogue;
+mod dag;
 mod model;
 mod statement;
 mod steps;
