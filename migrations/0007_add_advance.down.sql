@@ -1,7 +1,7 @@
 DROP FUNCTION tasker_advance(
     text, timestamp, bigint[], bigint[], bigint[], text[], boolean[], integer[], jsonb[], jsonb[], jsonb, bigint[],
     integer, integer, text[], integer[], boolean, jsonb);
-DROP FUNCTION tasker_write_wakes(timestamp, bigint[], bigint[], timestamp[], boolean[]);
+DROP FUNCTION tasker_write_wakes(timestamp, text, bigint[], bigint[], timestamp[], boolean[]);
 DROP FUNCTION tasker_verdicts(bigint[]);
 DROP FUNCTION tasker_settle(timestamp, bigint[], bigint[]);
 DROP FUNCTION tasker_read_parents(bigint[], bigint[]);

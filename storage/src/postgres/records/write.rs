@@ -500,9 +500,12 @@ async fn task_of(connection: &mut PgConnection, step: StepId) -> Result<TaskId, 
 /// The task is looked at now, unless it is to be before.
 async fn wake(connection: &mut PgConnection, task: TaskId, now: Timestamp) -> Result<(), RecordError> {
     sqlx::query(
-        "INSERT INTO tasker_wakes AS w (task_id, due_at) VALUES ($1, $2)
+        "INSERT INTO tasker_wakes AS w (task_id, due_at, task_namespace_id)
+         SELECT $1, $2, n.task_namespace_id
+         FROM tasker_tasks AS t JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
+         WHERE t.task_id = $1
          ON CONFLICT (task_id) DO UPDATE
-         SET due_at = excluded.due_at, parked = 0, generation = excluded.generation
+         SET due_at = excluded.due_at, parked = 0, generation = excluded.generation, left_by = NULL
          WHERE excluded.due_at < w.due_at",
     )
     .bind(task.0)
