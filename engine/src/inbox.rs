@@ -33,7 +33,7 @@ pub(crate) enum Message {
     /// A worker serves every task from now on.
     Serve,
     /// A worker stops: what runs may go on for `grace`, then it is cut off.
-    Stop { grace: Duration, done: oneshot::Sender<()> },
+    Stop { grace: Duration, done: oneshot::Sender<Busy> },
 }
 
 /// How an attempt ended; the outcome's size in bytes is told, so that a batch can be bounded.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::inbox::Message;
-use crate::{Clock, Delivery, Engine, EngineTypes, Erased, Queue};
+use crate::{Busy, Clock, Delivery, Engine, EngineTypes, Erased, Queue};
 
 /// How long recording may take when the grace is over.
 const TO_RECORD: Duration = Duration::from_secs(5);
@@ -113,7 +113,7 @@ struct Serving<T: EngineTypes> {
 }
 
 impl<T: EngineTypes> Serving<T> {
-    fn stop(&mut self) -> Option<oneshot::Receiver<()>> {
+    fn stop(&mut self) -> Option<oneshot::Receiver<Busy>> {
         if std::mem::replace(&mut self.stopped, true) {
             return None;
         }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tasker_engine::{
-    Clock as _, Definition, Engine, Handled, Handlers, Interest, MemoryQueue, Parts, Queue as _, Settings,
-    TaskId, Timestamp, WorkerId,
+    Busy, Clock as _, Definition, Engine, Handled, Handlers, Interest, MemoryQueue, Parts, Queue as _,
+    Settings, TaskId, Timestamp, WorkerId,
 };
 use tokio::sync::oneshot;
 
@@ -63,19 +63,23 @@ impl Process {
         let (kind, grace) = (slot.kind, slot.grace);
         let (is_up, has_ended) = (Arc::clone(&process.is_up), Arc::clone(&process.has_ended));
         process.spawn(async move {
-            learn(&engine, &definitions).await;
+            let busy = learn(&engine, &definitions).await;
             is_up.store(true, Ordering::Relaxed);
             let stopped = async { drop(stopped.await) };
-            match kind {
-                Kind::Worker => engine.worker().grace(grace).run_until(stopped).await,
-                Kind::Bystander => stopped.await,
-                Kind::Host => tokio::select! {
-                    biased;
-                    () = stopped => {}
-                    () = host(&engine, &hints) => {}
-                },
-            }
+            let work = async {
+                match kind {
+                    Kind::Worker => engine.worker().grace(grace).run_until(stopped).await,
+                    Kind::Bystander => stopped.await,
+                    Kind::Host => tokio::select! {
+                        biased;
+                        () = stopped => {}
+                        () = host(&engine, &hints) => {}
+                    },
+                }
+            };
+            let ((), busy) = busy.wait_for(work).await;
             has_ended.store(true, Ordering::Relaxed);
+            drop(busy);
         });
         process
     }
@@ -172,13 +176,17 @@ fn engine(
 }
 
 /// A process that cannot reach the storage yet tries again.
-async fn learn(engine: &Engine<Simulated>, definitions: &[Definition]) {
+async fn learn(engine: &Engine<Simulated>, definitions: &[Definition]) -> Busy {
     let clock = engine.clock();
+    let mut busy = clock.busy();
     for definition in definitions {
         while engine.learn(definition).await.is_err() {
-            drop(clock.sleep_until(clock.now() + Duration::from_secs(1)).await);
+            let sleep = clock.sleep_until(clock.now() + Duration::from_secs(1));
+            drop(busy);
+            busy = sleep.await;
         }
     }
+    busy
 }
 
 /// Workers of a foreign framework, which call the engine for each hint.

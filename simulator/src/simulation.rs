@@ -593,7 +593,8 @@ impl Simulation {
         if let Some((process, task)) = waiting.iter().find(|(process, _)| living.contains(process)) {
             self.is_broken("whoever waits for a task is told", format!("{process} waits for task {task}"));
         }
-        if let Some(process) = self.processes.iter().flatten().find(|process| process.is_stopping()) {
+        let goes_on = |process: &&Process| process.is_stopping() && !process.has_ended();
+        if let Some(process) = self.processes.iter().flatten().find(goes_on) {
             self.is_broken("a process that is told to stop stops", process.id.to_string());
         }
     }

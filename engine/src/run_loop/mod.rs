@@ -123,7 +123,8 @@ enum Awaited {
 struct Stopping {
     tokens: IdSet<Token>,
     until: Timestamp,
-    done: Option<oneshot::Sender<()>>,
+    /// With a guard, so that whoever is told has come to know of it before time goes on.
+    done: Option<oneshot::Sender<Busy>>,
 }
 
 /// What one call is about.

@@ -8,11 +8,12 @@ use super::{RunLoop, Running, Stopping};
 use crate::ids::IdSet;
 use crate::inbox::Finished;
 use crate::{
-    Clock, EngineTypes, ErrorReport, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token, WORKER_SHUTDOWN,
+    Busy, Clock, EngineTypes, ErrorReport, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token,
+    WORKER_SHUTDOWN,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
-    pub(super) fn stop(&mut self, grace: Duration, done: oneshot::Sender<()>) {
+    pub(super) fn stop(&mut self, grace: Duration, done: oneshot::Sender<Busy>) {
         self.serving = self.serving.saturating_sub(1);
         let mut tokens = IdSet::default();
         if self.serving == 0 {
@@ -41,7 +42,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 && let Some(done) = stopping.done.take()
             {
                 // Whoever asked may not wait for the answer.
-                let _ = done.send(());
+                let _ = done.send(self.shared.clock.busy());
             }
         }
         self.stopping.retain(|stopping| stopping.done.is_some());
@@ -79,7 +80,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 "stopped before the storage came back, with outcomes that it does not know"
             );
             // Whoever asked may not wait for the answer.
-            let _ = done.map(|done| done.send(()));
+            let _ = done.map(|done| done.send(self.shared.clock.busy()));
         }
     }
 }
