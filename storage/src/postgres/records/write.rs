@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, PgTransaction, Postgres, Row as _};
+use sqlx::{PgConnection, PgTransaction, Postgres};
+use tasker_engine::decide::Plan;
 use tasker_engine::records::{
     AnnotationId, AnnotationTypeRow, AnnotationTypes, Deletion, DependentSystemObjectMapRow,
     DependentSystemObjectMaps, DependentSystemRow, DependentSystems, EdgeVerdict, Fault, Kept, NamedStepRow,
@@ -20,6 +21,7 @@ use tasker_engine::{Detail, StepId, StorageError, TaskId, TaskRecord, Timestamp,
 use super::super::PostgresStorage;
 use super::super::error::storage_error;
 use super::super::load::load;
+use super::super::operate::{WakeAt, apply};
 use super::super::values::{Jsonb, Moment};
 use super::model::{SqlModel, Want, compile};
 
@@ -46,19 +48,19 @@ impl Write for PostgresStorage {
         let space = namespace(&mut transaction, &NewNamed::new(&*new.namespace_name), now).await?.row();
         let scope = NamedTasks::of_namespaces([space.task_namespace_id]);
         let scope = scope.named(&*new.name).with_version(&*new.version);
-        let configuration = Jsonb::from(Value::Object(new.configuration.clone()));
+        let configuration = &Jsonb::from(Value::Object(new.configuration.clone()));
         let row = once(&mut transaction, &scope, || {
-            sqlx::query(
+            sqlx::query!(
                 "INSERT INTO tasker_named_tasks
                     (task_namespace_id, name, version, description, configuration, created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
+                 VALUES ($1::bigint, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
+                space.task_namespace_id.0,
+                new.name,
+                new.version,
+                new.description,
+                configuration as _,
+                Moment(now) as _,
             )
-            .bind(space.task_namespace_id.0)
-            .bind(&new.name)
-            .bind(&new.version)
-            .bind(&new.description)
-            .bind(configuration.clone())
-            .bind(Moment(now))
         });
         let row = row.await?;
         commit(transaction, row).await
@@ -73,22 +75,21 @@ impl Write for PostgresStorage {
         check_configuration(changes, &self.limits)?;
         let mut transaction = self.begin_records().await?;
         let not_found = RecordError::NotFound { what: "named task", id: named_task.0 };
-        let row = sqlx::query(
-            "SELECT configuration FROM tasker_named_tasks WHERE named_task_id = $1 FOR NO KEY UPDATE",
+        let old = sqlx::query_scalar!(
+            "SELECT configuration FROM tasker_named_tasks WHERE named_task_id = $1::bigint FOR NO KEY UPDATE",
+            named_task.0,
         )
-        .bind(named_task.0)
         .fetch_optional(&mut *transaction)
         .await
         .map_err(storage_error)?
         .ok_or(not_found)?;
-        let old: Option<Jsonb> = row.try_get(0).map_err(storage_error)?;
         let new = merged(&old.map_or(Value::Null, |old| Value::clone(&old.0)), changes);
-        sqlx::query(
-            "UPDATE tasker_named_tasks SET configuration = $2, updated_at = $3 WHERE named_task_id = $1",
+        sqlx::query!(
+            "UPDATE tasker_named_tasks SET configuration = $2, updated_at = $3 WHERE named_task_id = $1::bigint",
+            named_task.0,
+            Jsonb::from(new) as _,
+            Moment(now) as _,
         )
-        .bind(named_task.0)
-        .bind(Jsonb::from(new))
-        .bind(Moment(now))
         .execute(&mut *transaction)
         .await
         .map_err(storage_error)?;
@@ -139,18 +140,18 @@ impl Write for PostgresStorage {
         let scope = NamedTasksNamedSteps::of_named_tasks([new.named_task_id]);
         let scope = scope.of_named_steps([new.named_step_id]);
         let row = once(&mut transaction, &scope, || {
-            sqlx::query(
+            sqlx::query!(
                 "INSERT INTO tasker_named_tasks_named_steps
                     (named_task_id, named_step_id, skippable, default_retryable, default_retry_limit,
                      created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
+                 VALUES ($1::bigint, $2::bigint, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING",
+                new.named_task_id.0,
+                new.named_step_id.0,
+                new.skippable,
+                new.default_retryable,
+                new.default_retry_limit,
+                Moment(now) as _,
             )
-            .bind(new.named_task_id.0)
-            .bind(new.named_step_id.0)
-            .bind(new.skippable)
-            .bind(new.default_retryable)
-            .bind(new.default_retry_limit)
-            .bind(Moment(now))
         });
         let row = row.await?;
         commit(transaction, row).await
@@ -175,17 +176,17 @@ impl Write for PostgresStorage {
         let scope = DependentSystemObjectMaps::with_system_one([one]).with_system_two([two]);
         let scope = scope.with_remote_id_one(remote_one).with_remote_id_two(remote_two);
         let row = once(&mut transaction, &scope, || {
-            sqlx::query(
+            sqlx::query!(
                 "INSERT INTO tasker_dependent_system_object_maps
                     (dependent_system_one_id, dependent_system_two_id, remote_id_one, remote_id_two,
                      created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT DO NOTHING",
+                 VALUES ($1::bigint, $2::bigint, $3, $4, $5, $5) ON CONFLICT DO NOTHING",
+                one.0,
+                two.0,
+                remote_one,
+                remote_two,
+                Moment(now) as _,
             )
-            .bind(one.0)
-            .bind(two.0)
-            .bind(remote_one)
-            .bind(remote_two)
-            .bind(Moment(now))
         });
         let row = row.await?;
         commit(transaction, row).await
@@ -207,19 +208,18 @@ impl Write for PostgresStorage {
         let mut transaction = self.begin_records().await?;
         must_exist(&mut transaction, &Tasks::with_ids([new.task_id]), "task").await?;
         let kind = annotation_type(&mut transaction, &NewNamed::new(&*new.annotation_type), now).await?.row();
-        let written = sqlx::query(
+        let written = sqlx::query_scalar!(
             "INSERT INTO tasker_task_annotations (task_id, annotation_type_id, annotation, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $4) RETURNING task_annotation_id",
+             VALUES ($1, $2::bigint, $3, $4, $4) RETURNING task_annotation_id",
+            new.task_id.0,
+            kind.annotation_type_id.0,
+            Jsonb::from(new.annotation.clone()) as _,
+            Moment(now) as _,
         )
-        .bind(new.task_id.0)
-        .bind(kind.annotation_type_id.0)
-        .bind(Jsonb::from(new.annotation.clone()))
-        .bind(Moment(now))
         .fetch_one(&mut *transaction)
         .await
         .map_err(storage_error)?;
-        let id = AnnotationId(written.try_get(0).map_err(storage_error)?);
-        let row = only(&mut transaction, &TaskAnnotations::with_ids([id])).await?;
+        let row = only(&mut transaction, &TaskAnnotations::with_ids([AnnotationId(written)])).await?;
         commit(transaction, row).await
     }
 
@@ -231,12 +231,12 @@ impl Write for PostgresStorage {
     ) -> Result<TaskAnnotationRow, RecordError> {
         check_annotation(says, &self.limits)?;
         let mut transaction = self.begin_records().await?;
-        let written = sqlx::query(
+        let written = sqlx::query!(
             "UPDATE tasker_task_annotations SET annotation = $2, updated_at = $3 WHERE task_annotation_id = $1",
+            annotation.0,
+            Jsonb::from(says.clone()) as _,
+            Moment(now) as _,
         )
-        .bind(annotation.0)
-        .bind(Jsonb::from(says.clone()))
-        .bind(Moment(now))
         .execute(&mut *transaction)
         .await
         .map_err(storage_error)?;
@@ -259,14 +259,14 @@ impl Write for PostgresStorage {
         let task = self.hold(&mut transaction, task).await?;
         let verdict = judge_edge(&task, new)?;
         if verdict == EdgeVerdict::New {
-            sqlx::query(
+            sqlx::query!(
                 "INSERT INTO tasker_workflow_step_edges (from_step_id, to_step_id, name, created_at, updated_at)
                  VALUES ($1, $2, $3, $4, $4)",
+                new.from_step_id.0,
+                new.to_step_id.0,
+                new.name,
+                Moment(now) as _,
             )
-            .bind(new.from_step_id.0)
-            .bind(new.to_step_id.0)
-            .bind(&new.name)
-            .bind(Moment(now))
             .execute(&mut *transaction)
             .await
             .map_err(storage_error)?;
@@ -289,14 +289,14 @@ impl Write for PostgresStorage {
         change.check(&self.limits)?;
         let mut transaction = self.begin_records().await?;
         let tags = change.tags.as_ref().map(|tags| Jsonb::from(json!(tags)));
-        let written = sqlx::query(
+        let written = sqlx::query!(
             "UPDATE tasker_tasks SET reason = coalesce($2, reason), tags = coalesce($3, tags), updated_at = $4
              WHERE task_id = $1",
+            task.0,
+            change.reason,
+            tags as Option<Jsonb>,
+            Moment(now) as _,
         )
-        .bind(task.0)
-        .bind(&change.reason)
-        .bind(tags)
-        .bind(Moment(now))
         .execute(&mut *transaction)
         .await
         .map_err(storage_error)?;
@@ -319,20 +319,21 @@ impl Write for PostgresStorage {
         let task = self.hold(&mut transaction, task).await?;
         judge_step_change(&task, step)?;
         let inputs = change.inputs.as_ref().map(|inputs| Jsonb(payload::normalised(inputs)));
-        sqlx::query(
+        sqlx::query!(
             "UPDATE tasker_workflow_steps
              SET retry_limit = coalesce($2, retry_limit), inputs = coalesce($3, inputs), updated_at = $4
              WHERE workflow_step_id = $1",
+            step.0,
+            change.retry_limit,
+            inputs as Option<Jsonb>,
+            Moment(now) as _,
         )
-        .bind(step.0)
-        .bind(change.retry_limit)
-        .bind(inputs)
-        .bind(Moment(now))
         .execute(&mut *transaction)
         .await
         .map_err(storage_error)?;
         if task.current.state.is_open() && !task.is_held() {
-            wake(&mut transaction, task.id, now).await?;
+            let plan = Plan { task: vec![], steps: vec![], wake: true };
+            apply(&mut transaction, &task, &plan, Some(WakeAt::AtMost(now)), now).await?;
         }
         let row = only(&mut transaction, &WorkflowSteps::with_ids([step])).await?;
         commit(transaction, row).await
@@ -366,9 +367,8 @@ impl PostgresStorage {
 
     /// Locks a task, and reads it as it stands then.
     async fn hold(&self, connection: &mut PgConnection, task: TaskId) -> Result<TaskRecord, RecordError> {
-        sqlx::query("SELECT tasker_hold_tasks($1)")
-            .bind(vec![task.0])
-            .execute(&mut *connection)
+        sqlx::query!("SELECT tasker_hold_tasks($1)", &[task.0])
+            .fetch_one(&mut *connection)
             .await
             .map_err(storage_error)?;
         let mut found = load(connection, &self.templates, &[task], Detail::Graph).await?;
@@ -431,9 +431,16 @@ async fn namespace(
     new: &NewNamed,
     now: Timestamp,
 ) -> Result<Kept<TaskNamespaceRow>, RecordError> {
-    let insert = "INSERT INTO tasker_task_namespaces (name, description, created_at, updated_at) \
-                  VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING";
-    named(connection, &TaskNamespaces::named(&*new.name), insert, new, now).await
+    once(connection, &TaskNamespaces::named(&*new.name), || {
+        sqlx::query!(
+            "INSERT INTO tasker_task_namespaces (name, description, created_at, updated_at)
+             VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING",
+            new.name,
+            new.description,
+            Moment(now) as _,
+        )
+    })
+    .await
 }
 
 async fn system(
@@ -441,9 +448,16 @@ async fn system(
     new: &NewNamed,
     now: Timestamp,
 ) -> Result<Kept<DependentSystemRow>, RecordError> {
-    let insert = "INSERT INTO tasker_dependent_systems (name, description, created_at, updated_at) \
-                  VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING";
-    named(connection, &DependentSystems::named(&*new.name), insert, new, now).await
+    once(connection, &DependentSystems::named(&*new.name), || {
+        sqlx::query!(
+            "INSERT INTO tasker_dependent_systems (name, description, created_at, updated_at)
+             VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING",
+            new.name,
+            new.description,
+            Moment(now) as _,
+        )
+    })
+    .await
 }
 
 async fn annotation_type(
@@ -451,20 +465,16 @@ async fn annotation_type(
     new: &NewNamed,
     now: Timestamp,
 ) -> Result<Kept<AnnotationTypeRow>, RecordError> {
-    let insert = "INSERT INTO tasker_annotation_types (name, description, created_at, updated_at) \
-                  VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING";
-    named(connection, &AnnotationTypes::named(&*new.name), insert, new, now).await
-}
-
-async fn named<M: SqlModel>(
-    connection: &mut PgConnection,
-    scope: &Scope<M>,
-    insert: &'static str,
-    new: &NewNamed,
-    now: Timestamp,
-) -> Result<Kept<M::Row>, RecordError> {
-    let insert = || sqlx::query(insert).bind(&new.name).bind(&new.description).bind(Moment(now));
-    once(connection, scope, insert).await
+    once(connection, &AnnotationTypes::named(&*new.name), || {
+        sqlx::query!(
+            "INSERT INTO tasker_annotation_types (name, description, created_at, updated_at)
+             VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING",
+            new.name,
+            new.description,
+            Moment(now) as _,
+        )
+    })
+    .await
 }
 
 /// Its system is there.
@@ -476,44 +486,25 @@ async fn named_step(
     let system = only(connection, &DependentSystems::named(&*new.dependent_system_name)).await?;
     let scope = NamedSteps::of_systems([system.dependent_system_id]).named(&*new.name);
     let row = once(connection, &scope, || {
-        sqlx::query(
+        sqlx::query!(
             "INSERT INTO tasker_named_steps (dependent_system_id, name, description, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING",
+             VALUES ($1::bigint, $2, $3, $4, $4) ON CONFLICT DO NOTHING",
+            system.dependent_system_id.0,
+            new.name,
+            new.description,
+            Moment(now) as _,
         )
-        .bind(system.dependent_system_id.0)
-        .bind(&new.name)
-        .bind(&new.description)
-        .bind(Moment(now))
     });
     Ok(row.await?.row())
 }
 
 async fn task_of(connection: &mut PgConnection, step: StepId) -> Result<TaskId, RecordError> {
-    let task = sqlx::query_scalar("SELECT task_id FROM tasker_workflow_steps WHERE workflow_step_id = $1")
-        .bind(step.0)
-        .fetch_optional(connection)
-        .await
-        .map_err(storage_error)?;
+    let task =
+        sqlx::query_scalar!("SELECT task_id FROM tasker_workflow_steps WHERE workflow_step_id = $1", step.0)
+            .fetch_optional(connection)
+            .await
+            .map_err(storage_error)?;
     task.map(TaskId).ok_or(RecordError::NotFound { what: "workflow step", id: step.0 })
-}
-
-/// The task is looked at now, unless it is to be before.
-async fn wake(connection: &mut PgConnection, task: TaskId, now: Timestamp) -> Result<(), RecordError> {
-    sqlx::query(
-        "INSERT INTO tasker_wakes AS w (task_id, due_at, task_namespace_id)
-         SELECT $1, $2, n.task_namespace_id
-         FROM tasker_tasks AS t JOIN tasker_named_tasks AS n ON n.named_task_id = t.named_task_id
-         WHERE t.task_id = $1
-         ON CONFLICT (task_id) DO UPDATE
-         SET due_at = excluded.due_at, parked = 0, generation = excluded.generation, left_by = NULL
-         WHERE excluded.due_at < w.due_at",
-    )
-    .bind(task.0)
-    .bind(Moment(now))
-    .execute(connection)
-    .await
-    .map_err(storage_error)?;
-    Ok(())
 }
 
 /// How a row goes.
