@@ -6,6 +6,7 @@
 mod annotations;
 mod catalogue;
 mod dag;
+mod moves;
 mod steps;
 mod systems;
 mod tasks;
@@ -14,7 +15,8 @@ mod transitions;
 pub use annotations::{AnnotationTypeRow, TaskAnnotationRow};
 pub use catalogue::{NamedStepRow, NamedTaskRow, NamedTasksNamedStepRow, TaskNamespaceRow};
 pub use dag::StepDagRelationshipRow;
-pub use steps::{WorkflowStepEdgeRow, WorkflowStepRow};
+pub use moves::{BackoffInfo, TransitionStatistics};
+pub use steps::{StepStatistics, WorkflowStepEdgeRow, WorkflowStepRow};
 pub use systems::{DependentSystemObjectMapRow, DependentSystemRow};
 pub use tasks::TaskRow;
 pub use transitions::{TaskTransitionRow, WorkflowStepTransitionRow};

@@ -70,3 +70,45 @@ impl WorkflowStepEdgeRow {
     /// The name of the edges that the engine draws.
     pub const PROVIDES: &'static str = "provides";
 }
+
+/// How the steps of a task stand, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StepStatistics {
+    /// All of them.
+    pub total_steps: usize,
+    /// Complete or resolved.
+    pub completed_steps: usize,
+    /// In error.
+    pub failed_steps: usize,
+    /// All others, whatever their state.
+    pub pending_steps: usize,
+    /// In progress; they count as pending, too.
+    pub in_progress_steps: usize,
+    /// Cancelled; they count as pending, too.
+    pub cancelled_steps: usize,
+    /// When the last of them became complete or resolved.
+    pub latest_completion_time: Option<Timestamp>,
+    /// Whether every one is settled, or there is none.
+    pub all_complete: bool,
+}
+
+impl StepStatistics {
+    /// Of all steps of a task.
+    pub fn of(steps: &[WorkflowStepRow]) -> Self {
+        let count =
+            |holds: &dyn Fn(StepState) -> bool| steps.iter().filter(|step| holds(step.status)).count();
+        let completed_steps = count(&StepState::is_satisfied);
+        let failed_steps = count(&|state| state == StepState::Error);
+        let completed = steps.iter().filter(|step| step.status.is_satisfied());
+        Self {
+            total_steps: steps.len(),
+            completed_steps,
+            failed_steps,
+            pending_steps: steps.len() - completed_steps - failed_steps,
+            in_progress_steps: count(&|state| state == StepState::InProgress),
+            cancelled_steps: count(&|state| state == StepState::Cancelled),
+            latest_completion_time: completed.filter_map(|step| step.processed_at).max(),
+            all_complete: steps.iter().all(|step| step.status.is_settled()),
+        }
+    }
+}
