@@ -23,6 +23,7 @@ mod error;
 mod ids;
 mod new;
 mod preload;
+mod read;
 mod rows;
 mod scope;
 mod scopes;
@@ -38,6 +39,7 @@ pub use ids::{
 };
 pub use new::*;
 pub use preload::{StepWithAll, TaskWithAll};
+pub use read::{Counted, Period, Read};
 pub use rows::*;
 pub use scope::{Direction, Model, Order, Scope};
 pub use scopes::*;
@@ -60,6 +62,7 @@ pub trait Records:
     + Table<DependentSystems>
     + Table<DependentSystemObjectMaps>
     + Table<StepDagRelationships>
+    + Read
     + Write
 {
 }

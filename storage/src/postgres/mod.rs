@@ -28,5 +28,6 @@ pub use connect::ConnectError;
 pub use error::DatabaseRefusal;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
 pub use queue::PostgresQueue;
+pub use records::SqlModel;
 pub use storage::PostgresStorage;
 pub use take_over::{Interrupted, TakenOver};

@@ -37,6 +37,19 @@ macro_rules! __records_cases {
                 tasks_come_with_all_that_belongs_to_them,
                 associations_of_nothing_are_nothing,
             }
+            reads {
+                step_in_backoff_says_until_when,
+                step_says_why_it_does_not_run,
+                readiness_of_many_tasks_is_that_of_each,
+                context_tells_how_a_task_stands,
+                context_of_an_unknown_task_is_not_found,
+                level_is_the_longest_way_from_a_root,
+                health_counts_count_everything,
+                statistics_of_steps_and_moves_are_those_of_the_rows,
+                slowest_come_first_within_the_filters,
+                percentiles_are_computed,
+                metrics_count_by_step_or_by_task,
+            }
             writes {
                 namespace_is_written_once,
                 named_task_brings_its_namespace_and_stays_as_it_is,

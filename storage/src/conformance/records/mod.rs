@@ -11,6 +11,7 @@ mod draw;
 pub mod edges;
 mod models;
 pub mod names;
+pub mod reads;
 pub mod scopes;
 pub mod world;
 pub mod writes;
@@ -127,7 +128,14 @@ pub fn agreement<A: Harness, B: Harness>(
         DependentSystemObjectMaps,
         StepDagRelationships,
     );
-    Ok(())
+    runtime.block_on(same_reads(&pair)).map_err(|error| format!("read models, seed {seed}: {error}"))
+}
+
+/// The read models tell the same of two backends, at every moment that is asked.
+async fn same_reads(pair: &Pair<'_>) -> Result<(), String> {
+    let one = reads::told(pair.one, pair.one_names).await;
+    let two = reads::told(pair.two, pair.two_names).await;
+    one.iter().zip(&two).try_for_each(|((asked, one), (_, two))| equal(asked, "the answer", one, two))
 }
 
 /// Two filled storages, and what their rows are called.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tasker_engine::records::{
     AnnotationTypes, DependentSystemObjectMaps, DependentSystems, Model, NamedSteps, NamedTasks,
@@ -123,6 +124,23 @@ impl Names {
             told.insert("updated_at".into(), Value::Null);
         }
         Value::Object(told)
+    }
+
+    /// Whatever is told, as JSON with names for ids.
+    ///
+    /// # Panics
+    /// When it is no JSON.
+    pub(super) fn told(&self, what: &impl Serialize) -> Value {
+        fn rename(names: &Names, value: &mut Value) {
+            match value {
+                Value::Array(items) => items.iter_mut().for_each(|item| rename(names, item)),
+                Value::Object(fields) => names.rename(fields),
+                _ => {}
+            }
+        }
+        let mut told = serde_json::to_value(what).expect("it is JSON");
+        rename(self, &mut told);
+        told
     }
 
     fn rename(&self, told: &mut Map<String, Value>) {

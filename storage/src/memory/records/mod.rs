@@ -5,6 +5,7 @@ mod catalogue;
 mod dag;
 mod json;
 mod model;
+mod read;
 mod steps;
 mod systems;
 mod tasks;

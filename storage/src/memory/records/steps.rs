@@ -33,12 +33,12 @@ impl<'a> StepHandle<'a> {
         self.task.graph.id(self.place)
     }
 
-    fn step(self) -> &'a Step {
+    pub(super) fn step(self) -> &'a Step {
         &self.task.steps[self.place]
     }
 
     /// When it got to the state in which it is.
-    fn since(self) -> Option<Timestamp> {
+    pub(super) fn since(self) -> Option<Timestamp> {
         self.task.latest(self.place).map(|row| row.at)
     }
 
@@ -46,7 +46,7 @@ impl<'a> StepHandle<'a> {
         self.since().filter(|_| self.step().state.is_satisfied())
     }
 
-    fn created_at(self) -> Timestamp {
+    pub(super) fn created_at(self) -> Timestamp {
         self.task.graph.added_at(self.place).unwrap_or(self.task.created_at)
     }
 

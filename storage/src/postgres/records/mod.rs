@@ -30,6 +30,8 @@ mod annotations;
 mod catalogue;
 mod dag;
 mod model;
+mod read;
+mod rows;
 mod statement;
 mod steps;
 mod systems;
@@ -41,7 +43,8 @@ mod write;
 use async_trait::async_trait;
 use tasker_engine::records::{RecordError, Records, Scope, Table};
 
-use self::model::{SqlModel, Want, compile, compile_after};
+pub use self::model::SqlModel;
+use self::model::{Want, compile, compile_after};
 use super::PostgresStorage;
 use super::values::column;
 

@@ -72,6 +72,6 @@ const REACH: (Timestamp, Timestamp) = (
 );
 
 /// Beyond what a column can hold, no moment differs from another.
-fn within_reach(moment: Timestamp) -> Timestamp {
+pub(super) fn within_reach(moment: Timestamp) -> Timestamp {
     moment.clamp(REACH.0, REACH.1)
 }
