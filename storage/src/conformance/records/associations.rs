@@ -1,8 +1,14 @@
 //! Rows that belong to rows.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use serde_json::json;
 use tasker_engine::records::{
-    NewAnnotation, NewEdge, Tasks, WorkflowStepEdges, WorkflowStepTransitions, WorkflowSteps,
+    AnnotationTypes, DependentSystemObjectMaps, DependentSystems, Model, NamedSteps, NamedTasks,
+    NamedTasksNamedSteps, NewAnnotation, NewEdge, NewObjectMap, RecordError, Records, Scope,
+    StepDagRelationships, Table, TaskAnnotations, TaskNamespaces, TaskTransitions, Tasks, WorkflowStepEdges,
+    WorkflowStepTransitions, WorkflowSteps,
 };
 
 use super::super::Scene;
@@ -102,4 +108,90 @@ pub async fn associations_of_nothing_are_nothing(scene: Scene) {
     assert!(WorkflowSteps::PARENTS.load(records, &[]).await.unwrap().is_empty());
     assert!(WorkflowSteps::SIBLINGS.load(records, &[]).await.unwrap().is_empty());
     assert!(Tasks::all().with_all_associated(records).await.unwrap().is_empty());
+}
+
+/// A backend whose statements are counted.
+struct Counted<'a> {
+    records: &'a dyn Records,
+    statements: AtomicUsize,
+}
+
+impl Counted<'_> {
+    fn one_more(&self) -> &dyn Records {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.records
+    }
+}
+
+#[async_trait]
+impl<M: Model> Table<M> for Counted<'_>
+where
+    for<'r> dyn Records + 'r: Table<M>,
+{
+    async fn rows(&self, scope: &Scope<M>) -> Result<Vec<M::Row>, RecordError> {
+        Table::<M>::rows(self.one_more(), scope).await
+    }
+
+    async fn ids(&self, scope: &Scope<M>) -> Result<Vec<M::Id>, RecordError> {
+        Table::<M>::ids(self.one_more(), scope).await
+    }
+
+    async fn count(&self, scope: &Scope<M>) -> Result<u64, RecordError> {
+        Table::<M>::count(self.one_more(), scope).await
+    }
+
+    async fn exists(&self, scope: &Scope<M>) -> Result<bool, RecordError> {
+        Table::<M>::exists(self.one_more(), scope).await
+    }
+}
+
+/// Whatever it is, and whatever it loads.
+pub async fn association_of_a_thousand_rows_takes_two_statements_at_most(scene: Scene) {
+    let definition = scene.learn("p -> a, p -> b").await;
+    let tasks = (0..1000).map(|_| scene.request(&definition)).collect();
+    scene.storage().create(tasks, at(0)).await.expect("created");
+    let task = scene.rows(&Tasks::all().limit(1)).await.remove(0);
+    let new = NewAnnotation { task_id: task.task_id, annotation_type: "note".into(), annotation: json!(1) };
+    records(&scene).annotate(&new, at(0)).await.unwrap();
+    let map = NewObjectMap {
+        system_one: "a".into(),
+        remote_id_one: "1".into(),
+        system_two: "b".into(),
+        remote_id_two: "2".into(),
+    };
+    records(&scene).find_or_create_object_map(&map, at(0)).await.unwrap();
+    let counted = Counted { records: records(&scene), statements: AtomicUsize::new(0) };
+    macro_rules! count {
+        ($($model:ident { $($name:ident: $most:literal),* $(,)? })*) => {
+            $({
+                let rows = scene.rows(&$model::all().limit(1000)).await;
+                $(
+                    counted.statements.store(0, Ordering::Relaxed);
+                    let loaded = $model::$name.load(&counted, &rows).await.unwrap();
+                    assert_eq!(loaded.len(), rows.len());
+                    let statements = counted.statements.load(Ordering::Relaxed);
+                    assert_eq!(statements, $most, "{}::{}", stringify!($model), stringify!($name));
+                )*
+            })*
+        };
+    }
+    count! {
+        Tasks { NAMED_TASK: 1, STEPS: 1, ANNOTATIONS: 1, ANNOTATION_TYPES: 2, TRANSITIONS: 1 }
+        WorkflowSteps {
+            TASK: 1, NAMED_STEP: 1, INCOMING_EDGES: 1, OUTGOING_EDGES: 1, PARENTS: 2, CHILDREN: 2, SIBLINGS: 2,
+            TRANSITIONS: 1, STEP_DAG_RELATIONSHIP: 1,
+        }
+        WorkflowStepEdges { FROM_STEP: 1, TO_STEP: 1 }
+        NamedTasks { TASK_NAMESPACE: 1, TASKS: 1, NAMED_TASKS_NAMED_STEPS: 1, NAMED_STEPS: 2 }
+        NamedSteps { DEPENDENT_SYSTEM: 1, WORKFLOW_STEPS: 1, NAMED_TASKS_NAMED_STEPS: 1 }
+        NamedTasksNamedSteps { NAMED_TASK: 1, NAMED_STEP: 1 }
+        TaskNamespaces { NAMED_TASKS: 1 }
+        TaskTransitions { TASK: 1 }
+        WorkflowStepTransitions { WORKFLOW_STEP: 1, TASK: 1 }
+        TaskAnnotations { TASK: 1, ANNOTATION_TYPE: 1 }
+        AnnotationTypes { ANNOTATIONS: 1 }
+        DependentSystems { NAMED_STEPS: 1, OBJECT_MAPS_AS_ONE: 1, OBJECT_MAPS_AS_TWO: 1 }
+        DependentSystemObjectMaps { DEPENDENT_SYSTEM_ONE: 1, DEPENDENT_SYSTEM_TWO: 1 }
+        StepDagRelationships { WORKFLOW_STEP: 1, TASK: 1 }
+    }
 }

@@ -36,6 +36,7 @@ macro_rules! __records_cases {
                 siblings_of_many_steps_are_those_of_each,
                 tasks_come_with_all_that_belongs_to_them,
                 associations_of_nothing_are_nothing,
+                association_of_a_thousand_rows_takes_two_statements_at_most,
             }
             reads {
                 step_in_backoff_says_until_when,
