@@ -23,6 +23,10 @@ CREATE TABLE tasker_tasks (
     updated_at timestamp(6) NOT NULL
 ) WITH (fillfactor = 90);                                                   -- room for setting `complete` in place
 CREATE UNIQUE INDEX index_tasks_on_identity_hash ON tasker_tasks (identity_hash);  -- create: the same request again
+-- Scopes: the tasks of a workflow, and those of late. Neither column ever changes, so nothing on a task's path but its
+-- creation writes them.
+CREATE INDEX tasker_tasks_of_named_task ON tasker_tasks (named_task_id);
+CREATE INDEX tasker_tasks_by_creation ON tasker_tasks (created_at);
 
 CREATE TABLE tasker_task_transitions (
     id bigserial PRIMARY KEY,
@@ -43,6 +47,8 @@ CREATE UNIQUE INDEX index_tasker_task_transitions_on_task_id_and_most_recent
 -- sweep: the tasks that are open. As small as what is under way.
 CREATE INDEX tasker_open_tasks ON tasker_task_transitions (task_id)
     WHERE most_recent AND to_state IN ('pending', 'in_progress');
+-- Scopes: the tasks that failed. Only a failure writes it.
+CREATE INDEX tasker_failed_tasks ON tasker_task_transitions (created_at) WHERE most_recent AND to_state = 'error';
 -- load: the history in order.
 CREATE UNIQUE INDEX index_tasker_task_transitions_on_task_id_and_sort_key
     ON tasker_task_transitions (task_id, sort_key);
@@ -112,6 +118,9 @@ CREATE UNIQUE INDEX idx_on_workflow_step_id_sort_key_4d476d7adb
 -- beat: the claims that a worker holds. rescue: all claims that are held. As small as what runs at the moment.
 CREATE INDEX tasker_running_claims ON tasker_workflow_step_transitions ((metadata ->> 'worker_id'))
     WHERE most_recent AND to_state = 'in_progress';
+-- Scopes: the steps that failed. Only a failure writes it.
+CREATE INDEX tasker_failed_steps ON tasker_workflow_step_transitions (created_at)
+    WHERE most_recent AND to_state = 'error';
 
 CREATE TABLE tasker_task_annotations (
     task_annotation_id bigserial PRIMARY KEY,
@@ -123,6 +132,9 @@ CREATE TABLE tasker_task_annotations (
     created_at timestamp(6) NOT NULL,
     updated_at timestamp(6) NOT NULL
 );
+-- Scopes: the notes about a task, and those of a kind.
+CREATE INDEX tasker_annotations_of_task ON tasker_task_annotations (task_id);
+CREATE INDEX tasker_annotations_of_type ON tasker_task_annotations (annotation_type_id);
 
 -- These tables grow all the time: by a share of their size they would be vacuumed, and their statistics renewed, too
 -- late.

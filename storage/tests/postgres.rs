@@ -44,6 +44,8 @@ mod readiness;
 mod rows;
 #[path = "postgres/schema.rs"]
 mod schema;
+#[path = "postgres/scopes.rs"]
+mod scopes;
 #[path = "postgres/sessions.rs"]
 mod sessions;
 #[path = "postgres/statements.rs"]

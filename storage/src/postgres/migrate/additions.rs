@@ -141,6 +141,68 @@ pub(super) const ADDITIONS: &[Addition] = &[
         remove: "DROP INDEX IF EXISTS tasker_open_tasks",
     },
     Addition {
+        name: "tasker_tasks_of_named_task",
+        table: "tasker_tasks",
+        shape: Some("USING btree (named_task_id)"),
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_tasks_of_named_task
+                  ON tasker_tasks (named_task_id)",
+        remove: "DROP INDEX IF EXISTS tasker_tasks_of_named_task",
+    },
+    Addition {
+        name: "tasker_tasks_by_creation",
+        table: "tasker_tasks",
+        shape: Some("USING btree (created_at)"),
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_tasks_by_creation
+                  ON tasker_tasks (created_at)",
+        remove: "DROP INDEX IF EXISTS tasker_tasks_by_creation",
+    },
+    Addition {
+        name: "tasker_failed_tasks",
+        table: "tasker_task_transitions",
+        shape: None,
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_failed_tasks
+                  ON tasker_task_transitions (created_at)
+                  WHERE most_recent AND to_state = 'error'",
+        remove: "DROP INDEX IF EXISTS tasker_failed_tasks",
+    },
+    Addition {
+        name: "tasker_failed_steps",
+        table: "tasker_workflow_step_transitions",
+        shape: None,
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_failed_steps
+                  ON tasker_workflow_step_transitions (created_at)
+                  WHERE most_recent AND to_state = 'error'",
+        remove: "DROP INDEX IF EXISTS tasker_failed_steps",
+    },
+    Addition {
+        name: "tasker_annotations_of_task",
+        table: "tasker_task_annotations",
+        shape: Some("USING btree (task_id)"),
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_annotations_of_task
+                  ON tasker_task_annotations (task_id)",
+        remove: "DROP INDEX IF EXISTS tasker_annotations_of_task",
+    },
+    Addition {
+        name: "tasker_annotations_of_type",
+        table: "tasker_task_annotations",
+        shape: Some("USING btree (annotation_type_id)"),
+        is_unique: false,
+        obstacles: None,
+        add: "CREATE INDEX tasker_annotations_of_type
+                  ON tasker_task_annotations (annotation_type_id)",
+        remove: "DROP INDEX IF EXISTS tasker_annotations_of_type",
+    },
+    Addition {
         name: "tasker_children_of_step",
         table: "tasker_workflow_step_edges",
         shape: Some("USING btree (from_step_id, to_step_id)"),
