@@ -27,6 +27,7 @@ mod read;
 mod rows;
 mod scope;
 mod scopes;
+mod service;
 mod table;
 mod write;
 
@@ -43,6 +44,9 @@ pub use read::{Counted, Period, Read};
 pub use rows::*;
 pub use scope::{Direction, Model, Order, Scope};
 pub use scopes::*;
+pub use service::{
+    BottleneckAnalytics, DependencyBottlenecks, ErrorPatterns, PerformanceAnalytics, ScopeSummary,
+};
 pub use table::Table;
 pub use write::Write;
 

@@ -1,9 +1,11 @@
 //! Scopes of tasks.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{model, scopes};
-use crate::records::{NamedTaskId, TaskRow};
+use super::{NamedTasks, model, scopes};
+use crate::records::{NamedTaskId, RecordError, Scope, Table, TaskRow};
 use crate::{TaskId, TaskState, Timestamp};
 
 model! {
@@ -74,6 +76,28 @@ scopes! { Tasks {
     /// Runs of workflows of that version.
     with_version(version: impl Into<String>) => TaskFilter::WithVersion(version.into());
 } }
+
+impl Scope<Tasks> {
+    /// The distinct names of the workflows that these tasks are runs of.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub async fn unique_task_types(
+        &self,
+        records: &(impl Table<Tasks> + Table<NamedTasks> + ?Sized),
+    ) -> Result<BTreeSet<String>, RecordError> {
+        // There are few workflows, and any number of tasks.
+        let mut names = BTreeSet::new();
+        for row in NamedTasks::all().rows(records).await? {
+            if !names.contains(&row.name)
+                && self.clone().of_named_tasks([row.named_task_id]).exists(records).await?
+            {
+                names.insert(row.name);
+            }
+        }
+        Ok(names)
+    }
+}
 
 impl TaskFilter {
     /// The key that [`by_annotation`](Tasks::by_annotation) looks for: without the characters that do not count.

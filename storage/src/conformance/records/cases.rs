@@ -19,6 +19,7 @@ macro_rules! __records_cases {
                 versions_are_compared_as_numbers,
                 siblings_have_exactly_the_same_parents,
                 edges_to_children_are_found_by_their_name,
+                places_in_a_graph_are_told_by_the_view,
                 transitions_are_found_by_metadata,
                 retries_are_moves_to_pending_after_an_error,
                 recent_transitions_come_last_first,
@@ -50,6 +51,7 @@ macro_rules! __records_cases {
                 slowest_come_first_within_the_filters,
                 percentiles_are_computed,
                 metrics_count_by_step_or_by_task,
+                bottlenecks_of_a_period_are_counted,
             }
             writes {
                 namespace_is_written_once,

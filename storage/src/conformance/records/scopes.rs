@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tasker_engine::records::{
-    NamedTaskColumn, NamedTasks, NewAnnotation, NewNamedTask, Scope, TaskColumn, TaskTransitions, Tasks,
-    WorkflowStepColumn, WorkflowStepEdges, WorkflowStepTransitions, WorkflowSteps,
+    NamedTaskColumn, NamedTasks, NewAnnotation, NewNamedTask, Scope, StepDagRelationships, TaskColumn,
+    TaskTransitions, Tasks, WorkflowStepColumn, WorkflowStepEdges, WorkflowStepTransitions, WorkflowSteps,
 };
 use tasker_engine::{RetryAdvice, StepState, TaskCommand, TaskState, Timestamp};
 
@@ -183,6 +183,30 @@ pub async fn siblings_have_exactly_the_same_parents(scene: Scene) {
         assert_eq!(scene.ids(&into(none)).await, [], "{none}");
     }
     assert_eq!(scene.ids(&into("a").from_steps([task.step("p")])).await.len(), 1, "filters apply");
+}
+
+/// Depth is the shortest way, not the longest.
+pub async fn places_in_a_graph_are_told_by_the_view(scene: Scene) {
+    let task = scene.start("a -> b -> c, a -> c, a -> d, lone").await;
+    let step = |name: &str| task.step(name);
+    let all = || StepDagRelationships::for_task(task.id);
+    let names = |ids: &[&str]| {
+        let mut ids: Vec<_> = ids.iter().map(|name| step(name)).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(scene.ids(&all().root_steps()).await, names(&["a", "lone"]));
+    assert_eq!(scene.ids(&all().leaf_steps()).await, names(&["c", "d", "lone"]));
+    assert_eq!(scene.ids(&all().with_parents()).await, names(&["b", "c", "d"]));
+    assert_eq!(scene.ids(&all().with_children()).await, names(&["a", "b"]));
+    assert_eq!(scene.ids(&StepDagRelationships::siblings_of(step("b"))).await, names(&["d"]));
+    assert_eq!(scene.ids(&StepDagRelationships::siblings_of(step("a"))).await, [], "a root has none");
+    let c = scene.rows(&StepDagRelationships::with_ids([step("c")])).await.remove(0);
+    assert_eq!((c.parent_step_ids, c.child_step_ids), (names(&["a", "b"]), vec![]));
+    assert_eq!((c.parent_count, c.child_count, c.min_depth_from_root), (2, 0, Some(1)));
+    assert!(!c.is_root_step && c.is_leaf_step);
+    let b = scene.rows(&StepDagRelationships::with_ids([step("b")])).await.remove(0);
+    assert!(b.has_parents() && b.has_children() && !b.is_leaf_step);
 }
 
 /// The reference raises.
