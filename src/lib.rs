@@ -18,6 +18,8 @@
 //! | keep many versions of workflows | [`Registry`] |
 //! | make equal requests one task | [`identity`] |
 //! | see what became of a task | [`Task`], [`Report`] |
+//! | ask what tasks there are, and note something beside them | [`records`], [`Engine::records`] |
+//! | see what holds a task up, and how long it must take | [`analysis`], [`Report::graph`] |
 //! | drive many tasks | [`Worker`] |
 //! | drive tasks from Sidekiq, Celery or cron | [`Engine::handle`], [`ForeignQueue`], the guide in `docs/hosts.md` |
 //! | test hours of back-off in no time | [`SimulatedClock`], [`InMemory::simulated`] |

@@ -79,7 +79,7 @@ const fn class_of(phase: StepPhase) -> &'static str {
 }
 
 /// Mermaid takes entities in labels, so that a name can be any text.
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.chars()
         .map(|letter| match letter {
             '"' | '<' | '>' | '#' | '&' | '`' | ';' => format!("#{};", u32::from(letter)),

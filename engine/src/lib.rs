@@ -2,6 +2,7 @@
 //!
 //! It knows no SQL, and no storage but by the [`Storage`] contract. Users meet it through the facade crate `tasker`.
 
+pub mod analysis;
 mod attempt;
 pub mod audit;
 mod built;

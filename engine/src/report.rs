@@ -9,6 +9,8 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::analysis::{Circle, TaskAnalysis, TaskGraph};
+use crate::config::DependencyGraph;
 use crate::decide::{step_phase, task_phase};
 use crate::handler::decode;
 use crate::{
@@ -201,6 +203,23 @@ impl<W> Report<W> {
         let first = rows().filter(|row| row.to == StepState::InProgress).map(|row| row.at).min();
         let last = rows().filter(|row| row.from == Some(StepState::InProgress)).map(|row| row.at).max();
         first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first))
+    }
+
+    /// The graph of the task: levels, longest ways, what holds up what.
+    ///
+    /// # Errors
+    /// When steps wait for each other, as only another program can write them.
+    pub fn graph(&self) -> Result<TaskGraph<'_>, Circle> {
+        TaskGraph::of(&self.record)
+    }
+
+    /// The analysis of the reference, with the weights of a configuration: critical ways, parallelism, error chains and
+    /// bottlenecks.
+    ///
+    /// # Errors
+    /// As [`graph`](Self::graph).
+    pub fn analysis(&self, weights: &DependencyGraph) -> Result<TaskAnalysis, Circle> {
+        TaskAnalysis::of(&self.record, self.now, weights)
     }
 
     /// The task as a Mermaid flow chart, its steps coloured by what they are doing.

@@ -9,10 +9,10 @@ use crate::{
     Timestamp, Version,
 };
 
-pub(super) const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
 /// A step that is pending, and ready.
-pub(super) fn a_step() -> StepRecord {
+pub(crate) fn a_step() -> StepRecord {
     StepRecord {
         id: StepId(1),
         name: "step".into(),
@@ -41,19 +41,19 @@ pub(super) fn a_step() -> StepRecord {
 }
 
 impl StepRecord {
-    pub(super) fn in_state(mut self, state: StepState) -> Self {
+    pub(crate) fn in_state(mut self, state: StepState) -> Self {
         self.current.state = state;
         self.current.since = Some(NOW);
         self
     }
 
-    pub(super) fn waiting_until(mut self, end: Timestamp) -> Self {
+    pub(crate) fn waiting_until(mut self, end: Timestamp) -> Self {
         self.current.metadata = json!({ "backoff_until": end });
         self
     }
 }
 
-pub(super) fn a_task(steps: Vec<StepRecord>) -> TaskRecord {
+pub(crate) fn a_task(steps: Vec<StepRecord>) -> TaskRecord {
     TaskRecord {
         id: TaskId(1),
         identity_hash: "identity".into(),

@@ -7,7 +7,7 @@ mod backoff;
 mod blocking;
 mod execution;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod intervene;
 mod phase;
 mod readiness;
