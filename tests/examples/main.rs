@@ -25,6 +25,7 @@ mod micros;
 #[path = "../../examples/checkout/orders.rs"]
 mod orders;
 mod published;
+mod records;
 mod slots;
 mod tools;
 mod wfformat;

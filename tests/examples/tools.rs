@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, bool)] = &[
     ("checkout", true),
     ("configuration", cfg!(feature = "toml")),
     ("from_yaml", cfg!(feature = "yaml")),
+    ("records", true),
     ("wfformat", true),
     ("worker", cfg!(feature = "postgres")),
 ];
