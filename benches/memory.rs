@@ -5,6 +5,7 @@
 //! a noisy machine disturbs both; the ratio is what counts.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
 
+mod graph;
 mod report;
 
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tasker::prelude::*;
-use tasker::{Request, StepName};
+use tasker::{NoEvents, Request, Settings, SystemClock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use report::{Measured, Report};
+use graph::Graph;
+use report::{Measured, Report, a_second, millis_each};
 
 fn main() {
     let arguments = report::Arguments::parse();
@@ -30,40 +32,41 @@ fn main() {
         400_000
     };
 
-    report.measure("overhead/memory", "us/step", "tokio by hand", arguments.repeats, || {
+    report.measure("overhead/memory", "us/step", "tokio by hand", || {
         let graph = Arc::new(Graph::linear(10));
         let (ours, hand) = (one_thread(), one_thread());
         (
-            micros_a_step(ours.block_on(engine_runs(&graph, steps / 4)), steps / 4),
+            micros_a_step(ours.block_on(engine_runs(&graph, steps / 4, WIDE)), steps / 4),
             micros_a_step(hand.block_on(hand_runs(&graph, steps / 4)), steps / 4),
         )
     });
-    for (name, graph) in graphs() {
+    for (name, graph, concurrency) in graphs() {
         let graph = Arc::new(graph);
-        report.measure(
-            &format!("end_to_end/memory/{name}"),
-            "steps/s",
-            "tokio by hand",
-            arguments.repeats,
-            || {
-                let runtime = two_threads();
-                (
-                    steps_a_second(runtime.block_on(spawned(engine_runs(&graph, steps))), steps),
-                    steps_a_second(runtime.block_on(spawned(hand_runs(&graph, steps))), steps),
-                )
-            },
-        );
+        report.measure(&format!("end_to_end/memory/{name}"), "steps/s", "tokio by hand", || {
+            let runtime = two_threads();
+            (
+                a_second(runtime.block_on(spawned(engine_runs(&graph, steps, concurrency))), steps),
+                a_second(runtime.block_on(spawned(hand_runs(&graph, steps))), steps),
+            )
+        });
     }
     report.finish();
 }
 
-fn graphs() -> [(&'static str, Graph); 5] {
+/// As many steps may run as could, as by hand; or so few that tasks wait for one another.
+const WIDE: usize = 100_000;
+const NARROW: usize = 256;
+
+fn graphs() -> [(&'static str, Graph, usize); 8] {
     [
-        ("linear_10", Graph::linear(10)),
-        ("diamond", Graph::diamond()),
-        ("fan_out_20", Graph::fan_out(20)),
-        ("tree", Graph::tree(5)),
-        ("dag_1000", Graph::layered(1000, 20, 7)),
+        ("linear_10", Graph::linear(10), WIDE),
+        ("linear_10/narrow", Graph::linear(10), NARROW),
+        ("diamond", Graph::diamond(), WIDE),
+        ("fan_out_20", Graph::fan_out(20), WIDE),
+        ("fan_in_100", Graph::fan_in(100), WIDE),
+        ("tree", Graph::tree(5), WIDE),
+        ("dag_1000", Graph::layered(1000, 20, 7), WIDE),
+        ("dag_1000/narrow", Graph::layered(1000, 20, 7), NARROW),
     ]
 }
 
@@ -84,74 +87,8 @@ async fn spawned(run: impl Future<Output = Duration> + Send + 'static) -> Durati
     tokio::spawn(run).await.expect("a run does not panic")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a bench are small")]
 fn micros_a_step(took: Duration, steps: usize) -> Measured {
-    Measured(took.as_secs_f64() * 1e6 / steps as f64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a bench are small")]
-fn steps_a_second(took: Duration, steps: usize) -> Measured {
-    Measured(steps as f64 / took.as_secs_f64())
-}
-
-/// For each node the nodes it waits for, all of them before it.
-struct Graph {
-    parents: Vec<Vec<usize>>,
-}
-
-impl Graph {
-    fn linear(length: usize) -> Self {
-        Self { parents: (0..length).map(|node| node.checked_sub(1).into_iter().collect()).collect() }
-    }
-
-    fn diamond() -> Self {
-        Self { parents: vec![vec![], vec![0], vec![0], vec![1, 2]] }
-    }
-
-    fn fan_out(width: usize) -> Self {
-        let middle = (0..width).map(|_| vec![0]);
-        Self { parents: [vec![]].into_iter().chain(middle).chain([(1..=width).collect()]).collect() }
-    }
-
-    /// A binary tree, root first.
-    fn tree(levels: u32) -> Self {
-        let nodes = (1 << levels) - 1;
-        Self {
-            parents: (0..nodes)
-                .map(|node: usize| node.checked_sub(1).map(|place| place / 2).into_iter().collect())
-                .collect(),
-        }
-    }
-
-    /// Layers of equal width; each node waits for up to three of the layer above.
-    fn layered(nodes: usize, width: usize, seed: u64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let parents = (0..nodes).map(|node| {
-            let layer = node / width;
-            let above = layer.checked_sub(1).map(|layer| layer * width);
-            let mut parents: Vec<_> =
-                above.into_iter().flat_map(|first| (0..3).map(move |_| first)).collect();
-            parents.iter_mut().for_each(|parent| *parent += random.usize(..width));
-            parents.sort_unstable();
-            parents.dedup();
-            parents
-        });
-        Self { parents: parents.collect() }
-    }
-
-    fn len(&self) -> usize {
-        self.parents.len()
-    }
-
-    fn definition(&self) -> Definition {
-        let name = |node: usize| StepName::from(format!("step_{node}"));
-        let mut builder = Definition::builder("bench", "graph", "1.0.0");
-        for (node, parents) in self.parents.iter().enumerate() {
-            let step = handler_fn(|_: Call| async { Ok(json!(1)) });
-            builder = builder.step(name(node), step).after(parents.iter().map(|parent| name(*parent)));
-        }
-        builder.build().expect("a graph of the bench is a DAG")
-    }
+    Measured(millis_each(took, steps).0 * 1e3)
 }
 
 /// As many tasks as make that many steps, at most 500 in flight.
@@ -161,11 +98,15 @@ fn tasks_for(graph: &Graph, steps: usize) -> usize {
 
 const IN_FLIGHT: usize = 500;
 
-async fn engine_runs_graph(graph: Arc<Graph>, steps: usize) -> Duration {
-    let definition = graph.definition();
-    let engine = Engine::in_memory();
+async fn engine_runs_graph(graph: Arc<Graph>, steps: usize, concurrency: usize) -> Duration {
+    let ran = Arc::default();
+    let definition = graph.definition(&ran);
+    let settings = Settings { concurrency, ..Settings::default() };
+    let engine = Engine::in_memory_with(SystemClock::default(), NoEvents, settings);
+    let engine = engine.expect("settings of the bench");
     let began = Instant::now();
-    let mut left = tasks_for(&graph, steps);
+    let tasks = tasks_for(&graph, steps);
+    let mut left = tasks;
     let mut running = tokio::task::JoinSet::new();
     while left > 0 || !running.is_empty() {
         let more = left.min(IN_FLIGHT.saturating_sub(running.len()));
@@ -182,11 +123,17 @@ async fn engine_runs_graph(graph: Arc<Graph>, steps: usize) -> Duration {
             assert_eq!(state.expect("a run does not panic"), tasker::TaskState::Complete);
         }
     }
-    began.elapsed()
+    let took = began.elapsed();
+    assert_eq!(ran.load(Ordering::Relaxed), tasks * graph.len(), "every step runs exactly once");
+    took
 }
 
-fn engine_runs(graph: &Arc<Graph>, steps: usize) -> impl Future<Output = Duration> + Send + use<> {
-    engine_runs_graph(Arc::clone(graph), steps)
+fn engine_runs(
+    graph: &Arc<Graph>,
+    steps: usize,
+    concurrency: usize,
+) -> impl Future<Output = Duration> + Send + use<> {
+    engine_runs_graph(Arc::clone(graph), steps, concurrency)
 }
 
 /// One run of a graph by hand: who finishes a node starts the children that waited for it alone.

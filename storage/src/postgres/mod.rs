@@ -29,5 +29,7 @@ pub use error::DatabaseRefusal;
 pub use migrate::{Change, Difference, Done, Hindrance, Migrate, MigrateError, MigrationReport, TablesFound};
 pub use queue::PostgresQueue;
 pub use records::SqlModel;
+/// The driver whose pools, options and errors stand in the signatures of this module.
+pub use sqlx;
 pub use storage::PostgresStorage;
 pub use take_over::{Interrupted, TakenOver};
