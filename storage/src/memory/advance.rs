@@ -59,7 +59,7 @@ impl Store {
         order.sort_by_key(|place| outcomes[*place].task);
         let mut call = Call { worker, limits: self.limits, outcomes, per_task: room.per_task };
         let (mut order, mut wanted) = (order.as_slice(), wanted.as_slice());
-        let mut drafts = Vec::with_capacity(order.len() + wanted.len());
+        let mut drafts = std::mem::take(&mut self.drafts);
         loop {
             let with_outcome = order.first().map(|place| call.outcomes[*place].task);
             let Some(task) = with_outcome.into_iter().chain(wanted.first().copied()).min() else { break };
@@ -68,7 +68,9 @@ impl Store {
             drafts.push(self.look_at(task, now, &mut call, own, is_wanted));
         }
         choose(self, &mut drafts, room);
-        drafts.into_iter().map(|draft| self.go_on_with(draft, now, &mut call)).collect()
+        let progress = drafts.drain(..).map(|draft| self.go_on_with(draft, now, &mut call)).collect();
+        self.drafts = drafts;
+        progress
     }
 
     fn look_at(

@@ -1,8 +1,6 @@
 //! Who gets the worker's room, when there is not enough for all that is ready: in turns, so that a task with a thousand
 //! steps does not keep the others waiting.
 
-use std::collections::BTreeMap;
-
 use tasker_engine::{HandlerName, HandlerRoom, Room, Timestamp};
 
 use super::advance::Draft;
@@ -78,16 +76,18 @@ pub(super) fn choose(store: &Store, drafts: &mut [Draft], room: Room) {
     let mut left = RoomLeft { total: room.total, handlers: room.handlers };
     let turns = drafts.iter().map(|draft| draft.ready.len()).max().unwrap_or(0);
     let (wanted, others): (Vec<_>, Vec<_>) = (0..drafts.len()).partition(|place| drafts[*place].wanted);
-    let mut chosen: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    // How many of each are chosen: they stand in front, for a turn does not look back.
+    let mut chosen = vec![0; drafts.len()];
     for turn in 0..turns {
         for draft in wanted.iter().chain(&others) {
-            let (number, draft) = (*draft, &mut drafts[*draft]);
+            let (chosen, draft) = (&mut chosen[*draft], &mut drafts[*draft]);
             let Some(step) = draft.ready.get(turn).copied().filter(|_| draft.may_run > 0) else { continue };
             let handler = store.task(draft.task).graph.handler(step);
             match left.take(handler) {
                 Taken::Yes => {
                     draft.may_run -= 1;
-                    chosen.entry(number).or_default().push(step);
+                    draft.ready[*chosen] = step;
+                    *chosen += 1;
                 }
                 Taken::Full => {
                     draft.next.left_over = true;
@@ -99,8 +99,8 @@ pub(super) fn choose(store: &Store, drafts: &mut [Draft], room: Room) {
             }
         }
     }
-    for (number, draft) in drafts.iter_mut().enumerate() {
-        draft.ready = chosen.remove(&number).unwrap_or_default();
+    for (draft, chosen) in drafts.iter_mut().zip(chosen) {
+        draft.ready.truncate(chosen);
         draft.progress.no_room.sort_unstable();
         draft.progress.no_room.dedup();
     }

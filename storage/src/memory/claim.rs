@@ -17,9 +17,10 @@ impl Wave<'_, '_> {
     pub(super) fn judge_ready(&mut self, in_full: bool) {
         if in_full {
             self.task.cancel_below_cancelled(self.pen);
-            if self.task.tally.movable > 0 {
-                (0..self.task.steps.len()).for_each(|place| self.look_at(place));
-            }
+            // Looking at a step moves nothing.
+            let movable = std::mem::take(&mut self.task.movable);
+            movable.iter().for_each(|place| self.look_at(*place));
+            self.task.movable = movable;
             return;
         }
         let mut freed = std::mem::take(self.pen.freed);

@@ -9,7 +9,7 @@ use tasker_engine::{
     audit, payload,
 };
 
-use super::graph::{Graph, Learned, as_number};
+use super::graph::{Fresh, Graph, Learned, as_number};
 use super::notes::Note;
 use super::rows::Trail;
 use super::store::Store;
@@ -73,7 +73,7 @@ fn bypassed(learned: &Learned, request: &TaskRequest) -> Result<BTreeSet<usize>,
 }
 
 fn fresh(id: TaskId, new: NewTask, graph: Graph, now: Timestamp) -> Task {
-    let (steps, tally) = graph.learned().fresh().clone();
+    let Fresh { steps, tally, movable } = graph.learned().fresh().clone();
     let context = payload::normalised(&new.request.context);
     // A place beyond the template is nobody's, also when a step is spawned later.
     let inputs = new.inputs.into_iter().filter(|(place, _)| *place < steps.len());
@@ -89,6 +89,7 @@ fn fresh(id: TaskId, new: NewTask, graph: Graph, now: Timestamp) -> Task {
         graph,
         steps,
         tally,
+        movable,
         trail: Trail::default(),
         wake: TaskWake::default(),
     }

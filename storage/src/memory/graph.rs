@@ -3,7 +3,7 @@
 //! Steps are known by their place: those of the template first, in its order, then spawned ones. All tasks of one
 //! definition share its graph; a task gets one of its own with its first spawned step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -26,8 +26,7 @@ pub(super) struct Learned {
     template: Arc<Template>,
     configs: Vec<Arc<Value>>,
     names: HashMap<StepName, usize>,
-    /// The steps of a task that was just made, and how they stand.
-    fresh: (Vec<Step>, Tally),
+    fresh: Fresh,
     /// Parent and child of every edge.
     edges: Vec<(usize, usize)>,
     namespace: TaskNamespaceId,
@@ -52,7 +51,7 @@ impl Learned {
         Ok(Self {
             configs: steps.iter().map(|step| Arc::new(step.handler_config.clone())).collect(),
             names: steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect(),
-            fresh: fresh(bound),
+            fresh: Fresh::of(bound),
             edges: edges(bound),
             namespace: TaskNamespaceId(0),
             named_task: NamedTaskId(0),
@@ -97,20 +96,31 @@ impl Learned {
         self.names.get(name).copied().filter(|place| self.bound.steps()[*place].skippable)
     }
 
-    pub(super) const fn fresh(&self) -> &(Vec<Step>, Tally) {
+    pub(super) const fn fresh(&self) -> &Fresh {
         &self.fresh
     }
 }
 
-fn fresh(bound: &BoundTemplate) -> (Vec<Step>, Tally) {
-    let edges = bound.steps().iter().zip(bound.parents());
-    let steps: Vec<_> = edges
-        .map(|(step, parents)| Step::new(step.default_retry_limit, step.default_retryable, parents.len()))
-        .collect();
-    let mut tally = Tally { total: steps.len(), ..Tally::default() };
-    tally.leaves = bound.children().iter().filter(|children| children.is_empty()).count();
-    steps.iter().for_each(|step| step.count_into(&mut tally));
-    (steps, tally)
+/// The steps of a task that was just made, and how they stand.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) steps: Vec<Step>,
+    pub(super) tally: Tally,
+    pub(super) movable: BTreeSet<usize>,
+}
+
+impl Fresh {
+    fn of(bound: &BoundTemplate) -> Self {
+        let edges = bound.steps().iter().zip(bound.parents());
+        let steps: Vec<_> = edges
+            .map(|(step, parents)| Step::new(step.default_retry_limit, step.default_retryable, parents.len()))
+            .collect();
+        let mut tally = Tally { total: steps.len(), ..Tally::default() };
+        tally.leaves = bound.children().iter().filter(|children| children.is_empty()).count();
+        steps.iter().for_each(|step| step.count_into(&mut tally));
+        let movable = (0..steps.len()).filter(|place| steps[*place].can_move()).collect();
+        Self { steps, tally, movable }
+    }
 }
 
 fn edges(bound: &BoundTemplate) -> Vec<(usize, usize)> {

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A call costs what it touches: an outcome its step and the edges to the steps below it, whatever the size of the task.
-//! Tasks that are wanted, or that have a limit, are judged in full, and so may cost their size.
+//! Tasks that are wanted, or that have a limit, are judged in full, and cost as much as they have steps that can move.
 
 mod advance;
 mod catalogue;

@@ -70,6 +70,12 @@ impl Step {
         self.facts_without_time().blocked().is_some()
     }
 
+    /// Whether it can be claimed, now or at a known moment, without anybody else doing anything.
+    pub(super) fn can_move(&self) -> bool {
+        let readiness = readiness(&self.facts_without_time(), self.waits_for == 0, Timestamp::EPOCH);
+        matches!(readiness, Readiness::Ready | Readiness::WaitingUntil(_))
+    }
+
     /// Counts it where it stands now.
     pub(super) fn count_into(&self, tally: &mut Tally) {
         if let Some(count) = self.count_in(tally) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tasker_engine::payload::Limits;
 use tasker_engine::{BoundTemplate, DefinitionHash, StorageError, TaskId, Timestamp, WorkerId};
 
+use super::advance::Draft;
 use super::catalogue::Catalogue;
 use super::graph::Learned;
 use super::task::{Ids, Pen, Task};
@@ -26,6 +27,8 @@ pub(super) struct Store {
     pub(super) workers: HashMap<WorkerId, Timestamp>,
     /// Room that is used again from call to call.
     freed: Vec<usize>,
+    /// The same.
+    pub(super) drafts: Vec<Draft>,
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 //! All moves go through [`Task::move_task`] and [`Task::move_step`], which write the row and keep the counts right; so no
 //! call has to count again what it did not touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub(super) struct Task {
     pub(super) steps: Vec<Step>,
     /// How the steps stand, counted; kept with every move.
     pub(super) tally: Tally,
+    /// The steps that can move; kept with every move, so that looking at a task costs what can move, not what there is.
+    pub(super) movable: BTreeSet<usize>,
     pub(super) trail: Trail,
     pub(super) wake: TaskWake,
 }
@@ -168,16 +170,16 @@ impl Task {
         change: impl FnOnce(&mut Step),
     ) -> TransitionId {
         let id = pen.row();
-        let many = self.steps.len();
         self.edited.remove(&place);
-        let step = &mut self.steps[place];
-        step.count_out_of(&mut self.tally);
+        let (latest, many) = (self.steps[place].latest, self.steps.len());
         let row = NewRow { id, at: pen.now, to, note };
-        step.latest = Some(self.trail.add_to_step(place, step.latest, row, many));
-        step.state = to;
-        step.backoff_request_seconds = None;
-        change(step);
-        step.count_into(&mut self.tally);
+        let latest = self.trail.add_to_step(place, latest, row, many);
+        self.update_step(place, |step| {
+            step.latest = Some(latest);
+            step.state = to;
+            step.backoff_request_seconds = None;
+            change(step);
+        });
         if to.is_satisfied() || (to == StepState::Cancelled && makes(Defect::SettledTakenForSatisfied)) {
             self.satisfy_children(pen, place);
         } else if to == StepState::Cancelled && self.graph.children(place).is_empty() {
@@ -188,15 +190,27 @@ impl Task {
 
     /// Steps never stop being satisfied, so each edge is followed once.
     fn satisfy_children(&mut self, pen: &mut Pen<'_>, place: usize) {
-        for child in self.graph.children(place) {
+        for number in 0..self.graph.children(place).len() {
             looked();
-            let step = &mut self.steps[*child];
-            step.count_out_of(&mut self.tally);
-            step.waits_for -= 1;
-            step.count_into(&mut self.tally);
-            if step.waits_for == 0 {
-                pen.freed.push(*child);
+            let child = self.graph.children(place)[number];
+            self.update_step(child, |step| step.waits_for -= 1);
+            if self.steps[child].waits_for == 0 {
+                pen.freed.push(child);
             }
+        }
+    }
+
+    /// Changes a step, and with it what is kept of how the steps stand.
+    pub(super) fn update_step(&mut self, place: usize, change: impl FnOnce(&mut Step)) {
+        let step = &mut self.steps[place];
+        let could_move = step.can_move();
+        step.count_out_of(&mut self.tally);
+        change(step);
+        step.count_into(&mut self.tally);
+        match (could_move, step.can_move()) {
+            (false, true) => drop(self.movable.insert(place)),
+            (true, false) => drop(self.movable.remove(&place)),
+            _ => {}
         }
     }
 
@@ -209,10 +223,7 @@ impl Task {
         let id = pen.edge();
         self.graph.link(Edge { id, parent, child, name, at: pen.now });
         if !self.steps[parent].state.is_satisfied() {
-            let step = &mut self.steps[child];
-            step.count_out_of(&mut self.tally);
-            step.waits_for += 1;
-            step.count_into(&mut self.tally);
+            self.update_step(child, |step| step.waits_for += 1);
         }
         id
     }
@@ -222,6 +233,9 @@ impl Task {
         self.tally.total += 1;
         self.tally.leaves += 1;
         step.count_into(&mut self.tally);
+        if step.can_move() {
+            self.movable.insert(self.steps.len());
+        }
         self.steps.push(step);
     }
 }

@@ -351,12 +351,10 @@ impl Task {
     }
 
     fn change_step(&mut self, pen: &Pen<'_>, place: usize, change: &StepChange) {
-        let step = &mut self.steps[place];
-        step.count_out_of(&mut self.tally);
         if let Some(limit) = change.retry_limit {
-            step.retry_limit = u32::try_from(limit).expect("a limit that was checked");
+            let limit = u32::try_from(limit).expect("a limit that was checked");
+            self.update_step(place, |step| step.retry_limit = limit);
         }
-        step.count_into(&mut self.tally);
         if let Some(inputs) = &change.inputs {
             self.inputs.insert(place, payload::normalised(inputs));
         }

@@ -64,6 +64,19 @@ fn a_call_costs_nothing_for_steps_that_it_does_not_touch() {
     assert!(cost < 10, "{cost}");
 }
 
+#[test]
+fn looking_at_a_task_costs_nothing_for_steps_that_cannot_move() {
+    let storage = MemoryStorage::new();
+    let (task, _) = start(&storage, chain(5_000), 1).remove(0);
+    let (mut claims, mut cost) = (vec![], 0);
+    for _ in 0..10 {
+        let ended = claims.iter().map(|claim| completed(task, claim)).collect();
+        cost += looks(|| claims = only(storage.store().advance(call(ended, vec![task]))).claims);
+        assert_eq!(claims.len(), 1);
+    }
+    assert!(cost < 200, "{cost}");
+}
+
 /// Each step spawns the one after it: the graph is copied once, and not with every step.
 #[test]
 fn a_chain_that_spawns_itself_costs_its_length() {

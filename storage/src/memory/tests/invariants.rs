@@ -113,6 +113,8 @@ fn counted(task: &Task, record: &TaskRecord) {
         step.count_into(&mut tally);
     }
     assert_eq!(task.tally, tally, "task {}", task.id);
+    let movable = (0..steps.len()).filter(|place| steps[*place].can_move());
+    assert!(task.movable.iter().copied().eq(movable), "{:?} can move of task {}", task.movable, task.id);
 }
 
 /// Whoever can move, or has to settle, has a wake, unless what runs will move it.
