@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -12,11 +11,12 @@ use serde_json::Value;
 
 use crate::clock::CallClock;
 use crate::definition::BoundStep;
+use crate::engine::Shared;
 use crate::handler::Spawning;
-use crate::inbox::Finished;
+use crate::inbox::{Finished, Message};
 use crate::{
-    Call, Claim, Clock, Definition, Outcome, OutcomeKind, PANIC, Retry, RetryAdvice, SpawnedStep, StepError,
-    StepName, StepResult, TIMEOUT, TaskId, payload,
+    Call, Claim, Clock, Definition, DynHandler, EngineTypes, Outcome, OutcomeKind, PANIC, Retry, RetryAdvice,
+    SpawnedStep, StepError, StepName, StepResult, TIMEOUT, TaskId, payload,
 };
 
 /// Everything that turns the result of a handler into an outcome.
@@ -34,17 +34,26 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Runs the handler to its end. Never panics, whatever the handler does.
-    pub(crate) async fn run(self, call: Call) -> Finished {
+    /// Runs the handler to its end, and posts how it ended. Never panics, whatever the handler does.
+    ///
+    /// Each attempt is a task of the runtime, which moves it whole: what is large goes to the heap with the handler.
+    pub(crate) async fn run<T: EngineTypes>(self, call: Call, shared: Arc<Shared<T>>) {
         let begun = self.clock.now();
         let name = call.name().clone();
+        let handler = guarded(&*self.bound.handler, call);
         let result = match self.bound.timeout.or(self.step_timeout) {
-            None => guarded(&self.bound, call).await,
-            Some(timeout) => self.within(timeout, guarded(&self.bound, call)).await,
+            None => handler.await,
+            Some(timeout) => Box::pin(self.within(timeout, handler)).await,
         };
         let duration = self.clock.now().since(begun);
+        shared.post(Message::Finished(self.finished(result, &name, duration)));
+        // Only now may a simulated clock go on: the loop has been told.
+        drop(self.clock);
+    }
+
+    fn finished(&self, result: StepResult<Value>, name: &StepName, duration: Duration) -> Finished {
         let (kind, spawned) = match result {
-            Ok(output) => (OutcomeKind::Completed(Arc::new(output)), self.spawned_steps(&name)),
+            Ok(output) => (OutcomeKind::Completed(Arc::new(output)), self.spawned_steps(name)),
             Err(error) => (self.failed(&error), vec![]),
         };
         let bytes = match &kind {
@@ -113,21 +122,16 @@ impl Attempt {
     }
 }
 
-/// A panic is a failed attempt, and the worker lives.
-async fn guarded(bound: &BoundStep, call: Call) -> StepResult<Value> {
-    let handler = Arc::clone(&bound.handler);
-    // Making the future is the handler's code, too.
-    let mut future: Option<Pin<Box<dyn Future<Output = StepResult<Value>> + Send + '_>>> = None;
-    let mut call = Some(call);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future =
-                future.get_or_insert_with(|| handler.call(call.take().expect("a call is made once")));
-            future.as_mut().poll(context)
-        }));
+/// A panic is a failed attempt, and the worker lives. Making the future is the handler's code, too.
+fn guarded(handler: &dyn DynHandler, call: Call) -> impl Future<Output = StepResult<Value>> + Send {
+    let mut made = catch_unwind(AssertUnwindSafe(|| handler.call(call)));
+    poll_fn(move |context| {
+        let polled = match &mut made {
+            Ok(future) => catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))),
+            Err(panic) => return Poll::Ready(Err(panicked(&**panic))),
+        };
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
     })
-    .await
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> StepError {

@@ -141,33 +141,33 @@ impl KnownTask {
         told: &[(StepId, ParentResult)],
         recorded: &IdMap<StepId, Arc<Value>>,
     ) -> Option<Vec<Parent>> {
-        let ids: Vec<StepId> = match self.place(step) {
-            Some(place) => {
-                let parents =
-                    self.definition.bound().parents()[place].iter().map(|place| self.template_steps[*place]);
-                parents.chain(self.joined.get(&step).into_iter().flatten().copied()).collect()
-            }
-            None => self.spawned.iter().find(|spawned| spawned.id == step)?.parents.clone(),
+        let (places, spawned): (&[usize], &[StepId]) = match self.place(step) {
+            Some(place) => (
+                &self.definition.bound().parents()[place],
+                self.joined.get(&step).map_or(&[], |joined| joined),
+            ),
+            None => (&[], &self.spawned.iter().find(|spawned| spawned.id == step)?.parents),
         };
-        if told.iter().any(|(id, _)| !ids.contains(id)) {
-            return None;
+        let ids = places.iter().map(|place| self.template_steps[*place]).chain(spawned.iter().copied());
+        let mut parents = Vec::with_capacity(places.len() + spawned.len());
+        let mut understood = 0;
+        for id in ids {
+            let result = match told.binary_search_by_key(&id, |(id, _)| *id) {
+                Ok(place) => {
+                    understood += 1;
+                    told[place].1.clone()
+                }
+                Err(_) => recorded
+                    .get(&id)
+                    .map_or(ParentResult::Absent, |value| ParentResult::Value(Arc::clone(value))),
+            };
+            parents.push(self.parent(id, result)?);
         }
-        ids.into_iter().map(|id| self.parent(id, told, recorded)).collect()
+        (understood == told.len()).then_some(parents)
     }
 
-    fn parent(
-        &self,
-        id: StepId,
-        told: &[(StepId, ParentResult)],
-        recorded: &IdMap<StepId, Arc<Value>>,
-    ) -> Option<Parent> {
+    fn parent(&self, id: StepId, result: ParentResult) -> Option<Parent> {
         let runnable = self.runnable(id)?;
-        let result = match told.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(place) => told[place].1.clone(),
-            Err(_) => {
-                recorded.get(&id).map_or(ParentResult::Absent, |value| ParentResult::Value(Arc::clone(value)))
-            }
-        };
         Some(Parent {
             name: runnable.name.clone(),
             result,

@@ -174,19 +174,20 @@ const fn state_of(kind: &OutcomeKind) -> StepState {
 
 /// What this very call recorded: the storage does not send it back to the children's claims.
 fn outputs(batch: &Batch, progress: &[Progress]) -> IdMap<StepId, Arc<Value>> {
-    let counts: IdSet<Token> = progress
-        .iter()
-        .flat_map(|task| &task.recorded)
-        .filter(|recorded| matches!(recorded.how, Recording::Recorded(_) | Recording::AlreadyRecorded))
+    let recorded = progress.iter().flat_map(|task| &task.recorded);
+    // Rare, while all others are many.
+    let void: IdSet<Token> = recorded
+        .filter(|recorded| matches!(recorded.how, Recording::Stale | Recording::NotRecordable(..)))
         .map(|recorded| recorded.token)
         .collect();
-    let outputs = batch.outcomes.iter().filter(|outcome| counts.contains(&outcome.token));
+    let mut outputs = IdMap::default();
+    outputs.reserve(batch.outcomes.len());
+    for outcome in batch.outcomes.iter().filter(|outcome| !void.contains(&outcome.token)) {
+        if let OutcomeKind::Completed(value) = &outcome.kind {
+            outputs.insert(outcome.step, payload::normalised(value));
+        }
+    }
     outputs
-        .filter_map(|outcome| match &outcome.kind {
-            OutcomeKind::Completed(value) => Some((outcome.step, payload::normalised(value))),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The facts of one commit, in the order of each task: recorded, claimed, settled.

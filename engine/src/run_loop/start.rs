@@ -10,7 +10,7 @@ use crate::attempt::Attempt;
 use crate::clock::CallClock;
 use crate::handler::Spawning;
 use crate::ids::IdMap;
-use crate::inbox::{Finished, Message};
+use crate::inbox::Finished;
 use crate::known::KnownTask;
 use crate::{Call, Claim, Clock, DynClock, EngineTypes, Outcome, OutcomeKind, StepId, TaskId, Token};
 
@@ -60,20 +60,14 @@ impl<T: EngineTypes> RunLoop<T> {
             bound: Arc::clone(runnable.bound),
             definition: known.definition.clone(),
             spawned,
-            clock: Arc::clone(&clock),
+            clock,
             seed: shared.settings.seed.wrapping_add(self.attempts),
             max_backoff: shared.settings.max_backoff,
             step_timeout: shared.settings.step_timeout,
             claim,
         };
         let Claim { token, step, attempt: number, .. } = attempt.claim;
-        let handle = tokio::spawn(async move {
-            let finished = attempt.run(call).await;
-            shared.post(Message::Finished(finished));
-            // Only now may a simulated clock go on: the loop has been told.
-            drop(clock);
-        });
-        let abort = handle.abort_handle();
+        let abort = tokio::spawn(attempt.run(call, shared)).abort_handle();
         self.rooms.take(&handler);
         self.running.insert(token, Running { task, step, handler, attempt: number, abort });
         *self.running_of.entry(task).or_default() += 1;
