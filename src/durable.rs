@@ -11,6 +11,9 @@ use tasker_storage::postgres::{PostgresQueue, PostgresStorage};
 /// How often an engine looks for what other processes did of which it was not notified.
 const POLL: Duration = Duration::from_secs(2);
 
+/// A server works on several calls at the same time; more of them than this made it slower where it was measured.
+const CALLS_AT_ONCE: usize = 2;
+
 /// Makes engines that keep their tasks in PostgreSQL. In the [`prelude`](crate::prelude), so that
 /// `Engine::postgres(url)` stands where `Engine::in_memory()` stood, and nothing else changes.
 pub trait Postgres: Sized {
@@ -54,6 +57,7 @@ impl Postgres for Engine {
         let queue = PostgresQueue::new(&storage, Arc::clone(&clock), poll);
         let parts: Parts<Erased> =
             Parts { storage: Arc::new(storage), queue: Arc::new(queue), clock, events: Arc::new(events) };
-        Self::new(parts, Settings { poll: Some(poll), ..settings })
+        let calls_at_once = settings.calls_at_once.or(Some(CALLS_AT_ONCE));
+        Self::new(parts, Settings { poll: Some(poll), calls_at_once, ..settings })
     }
 }

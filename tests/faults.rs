@@ -18,6 +18,7 @@ use world::{World, at, nap, on_every_backend};
 
 on_every_backend! {
     lost_calls_and_lost_replies_lose_and_double_nothing
+    waves_that_go_out_in_several_calls_lose_and_double_nothing
     two_workers_on_one_storage_share_the_tasks
     what_was_not_recorded_when_a_worker_stopped_is_not_handed_back
     an_outcome_that_is_refused_for_good_is_not_handed_back_and_comes_again
@@ -32,6 +33,10 @@ fn seeds(world: &World, in_memory: u64) -> std::ops::Range<u64> {
 
 /// An engine one in four of whose calls fails, half of those after the effect, with a queue that is as bad.
 fn unreliable(world: &World, seed: u64) -> Engine {
+    unreliable_with(world, seed, Settings { concurrency: 3, ..Settings::default() })
+}
+
+fn unreliable_with(world: &World, seed: u64, settings: Settings) -> Engine {
     let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(31).wrapping_add(1));
     let storage = world.watched(move |asked| match random.u32(..8) {
         // What a test does by itself is answered.
@@ -42,8 +47,7 @@ fn unreliable(world: &World, seed: u64) -> Engine {
     });
     let clock: Arc<dyn DynClock> = Arc::new(world.clock.clone());
     let queue = Odd::new(MemoryQueue::new(clock), seed.wrapping_mul(31).wrapping_add(2));
-    let settings =
-        Settings { seed, concurrency: 3, poll: Some(Duration::from_secs(5)), ..Settings::default() };
+    let settings = Settings { seed, poll: Some(Duration::from_secs(5)), ..settings };
     world.engine_through_both(&storage, Arc::new(queue), NoEvents, settings)
 }
 
@@ -100,6 +104,23 @@ async fn lost_calls_and_lost_replies_lose_and_double_nothing(world: World) {
         let ledger = Ledger::default();
         let engine = unreliable(&world, seed);
         let requests = (0..4).map(|_| Request::new(json!({}))).collect();
+        let tasks = engine.request_many(&workflow(&ledger), requests).await.unwrap();
+        let runs: Vec<_> = tasks
+            .into_iter()
+            .map(|task| tokio::spawn(async move { task.unwrap().finished().await }))
+            .collect();
+        for run in runs {
+            check(&run.await.unwrap().unwrap(), &ledger);
+        }
+    }
+}
+
+async fn waves_that_go_out_in_several_calls_lose_and_double_nothing(world: World) {
+    for seed in seeds(&world, 20) {
+        let ledger = Ledger::default();
+        let settings = Settings { concurrency: 60, calls_at_once: Some(3), ..Settings::default() };
+        let engine = unreliable_with(&world, seed, settings);
+        let requests = (0..50).map(|_| Request::new(json!({}))).collect();
         let tasks = engine.request_many(&workflow(&ledger), requests).await.unwrap();
         let runs: Vec<_> = tasks
             .into_iter()

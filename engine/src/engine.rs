@@ -47,6 +47,9 @@ pub struct Settings {
     pub batch_outcomes: usize,
     /// How many bytes of outcomes go into one call; 8 MiB by default.
     pub batch_bytes: usize,
+    /// In how many calls at the same time, each about other tasks, a large wave goes to the storage: one by default, which
+    /// is right for a storage in this process.
+    pub calls_at_once: Option<usize>,
     /// How often it tells that it lives, while it holds a claim; five seconds by default.
     pub heartbeat_interval: Duration,
     /// A worker that has not beaten for that long is taken for dead, and its steps are tried again; half a minute by
@@ -75,6 +78,7 @@ impl Default for Settings {
             poll: None,
             batch_outcomes: 500,
             batch_bytes: 8 << 20,
+            calls_at_once: None,
             heartbeat_interval: Duration::from_secs(5),
             worker_lost_after: Duration::from_secs(30),
             step_timeout: None,

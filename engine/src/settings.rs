@@ -86,6 +86,7 @@ impl Settings {
                 "write `None` for never, or how long to wait in between",
             ),
             ("batch_outcomes", self.batch_outcomes == 0, at_least_one),
+            ("calls_at_once", self.calls_at_once == Some(0), at_least_one),
             ("heartbeat_interval", self.heartbeat_interval.is_zero(), "write how long to wait in between"),
         ]
         .into_iter()

@@ -3,6 +3,7 @@
 //! It gathers what finished while its last call was under way and sends that in the next one (a natural group commit,
 //! without a timer), starts what it was given, and tells whoever waits.
 
+mod batch;
 mod care;
 mod messages;
 mod newcomers;
@@ -24,9 +25,8 @@ use tokio::task::AbortHandle;
 use crate::engine::Shared;
 use crate::ids::{IdMap, IdSet};
 use crate::inbox::{Finished, Passed, Watched};
-use crate::{
-    Busy, Clock, EngineError, EngineTypes, HandlerName, Outcome, Room, StepId, TaskId, Timestamp, Token, Wake,
-};
+use crate::{Busy, Clock, EngineError, EngineTypes, HandlerName, StepId, TaskId, Timestamp, Token, Wake};
+use batch::Batch;
 use rooms::Rooms;
 use wanted::Wanted;
 
@@ -127,12 +127,6 @@ struct Stopping {
     done: Option<oneshot::Sender<Busy>>,
 }
 
-/// What one call is about.
-struct Batch {
-    outcomes: Vec<Outcome>,
-    wanted: Vec<TaskId>,
-    room: Room,
-}
 impl<T: EngineTypes> RunLoop<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>, busy: Busy) -> Self {
         let rooms = Rooms::new(&shared.settings.handler_rooms);

@@ -1,12 +1,18 @@
 //! What goes to the storage: batches, repeated until they are answered.
 
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
 use super::{Awaited, Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
-use crate::engine::Unserved;
+use crate::engine::{Shared, Unserved};
 use crate::inbox::Finished;
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
     StorageError, TaskId,
 };
+
+/// What the storage answered to one call.
+type Answer = Result<Vec<Progress>, StorageError>;
 
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) async fn advance(&mut self) {
@@ -138,22 +144,23 @@ impl<T: EngineTypes> RunLoop<T> {
         room - ended + (ended + usize::from(self.larger_half)) / 2
     }
 
-    /// One call, repeated until the storage answers. What the storage refuses for good is cut in halves, so that one
-    /// odd outcome does not stop the others.
+    /// One wave, in one call or in a few at the same time, each repeated until the storage answers. What the storage
+    /// refuses for good is cut in halves, so that one odd outcome does not stop the others.
     pub(super) async fn send(&mut self, batch: Batch) {
+        if batch.outcomes.is_empty() && batch.wanted.is_empty() {
+            return;
+        }
         self.sending = batch.outcomes.iter().map(|outcome| outcome.token).collect();
-        let mut batches = vec![batch];
-        while let Some(batch) = batches.pop() {
-            if batch.outcomes.is_empty() && batch.wanted.is_empty() {
-                continue;
-            }
-            match self.call(&batch).await {
-                Ok(progress) => {
-                    self.heard();
-                    self.take_progress(&batch, progress).await;
-                    self.acknowledge(&batch.wanted);
-                }
-                Err(error) => batches.extend(self.smaller(batch, error)),
+        let batches = batch.dealt(self.shared.settings.calls_at_once.unwrap_or(1));
+        let answers = ask_at_once(&self.shared, &batches).await;
+        let mut answered: Vec<_> = batches.into_iter().zip(answers).collect();
+        // What was claimed begins before anything is asked again.
+        answered.sort_by_key(|(_, answer)| answer.is_err());
+        for (batch, answer) in answered {
+            let mut smaller = self.take_answer(batch, answer).await;
+            while let Some(batch) = smaller.pop() {
+                let answer = ask(&self.shared, &batch).await;
+                smaller.extend(self.take_answer(batch, answer).await);
             }
         }
         // Whoever stops does not wait for what was refused.
@@ -164,36 +171,40 @@ impl<T: EngineTypes> RunLoop<T> {
         }
     }
 
-    /// Repeated as long as the storage is away, also when nobody waits any more: whoever dropped an outcome and went on
-    /// to beat would hand back a claim whose handler had run.
-    pub(super) async fn call(&mut self, batch: &Batch) -> Result<Vec<Progress>, StorageError> {
-        loop {
-            let call = Advance {
-                worker: self.shared.settings.worker,
-                now: self.shared.clock.now(),
-                outcomes: batch.outcomes.clone(),
-                wanted: batch.wanted.clone(),
-                room: batch.room.clone(),
-            };
-            match self.shared.storage.advance(call).await {
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the storage is not available; trying again"
-                    );
-                    let interval = self.shared.settings.heartbeat_interval;
-                    self.beat_until = self.shared.clock.now() + 3 * interval;
-                    self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
-                    let until = self.try_again_at();
-                    let sleep = self.shared.clock.sleep_until(until);
-                    drop(self.busy.take());
-                    self.busy = Some(sleep.await);
-                    self.read_messages();
-                    self.let_go(batch.outcomes.len());
-                }
-                answer => return answer,
-            }
+    /// Goes on from what the storage answered to a call, which is repeated as long as it is away. Answers what is to be
+    /// sent in its place if it was refused.
+    ///
+    /// It is repeated also when nobody waits any more: whoever dropped an outcome and went on to beat would hand back a
+    /// claim whose handler had run.
+    async fn take_answer(&mut self, batch: Batch, mut answer: Answer) -> Vec<Batch> {
+        while let Err(error) = &answer
+            && error.is_transient()
+        {
+            self.wait_for_the_storage(error).await;
+            self.let_go(batch.outcomes.len());
+            answer = ask(&self.shared, &batch).await;
         }
+        match answer {
+            Ok(progress) => {
+                self.heard();
+                self.take_progress(&batch, progress).await;
+                self.acknowledge(&batch.wanted);
+                vec![]
+            }
+            Err(error) => self.smaller(batch, error),
+        }
+    }
+
+    async fn wait_for_the_storage(&mut self, error: &StorageError) {
+        tracing::warn!(error = error as &dyn std::error::Error, "the storage is not available; trying again");
+        let interval = self.shared.settings.heartbeat_interval;
+        self.beat_until = self.shared.clock.now() + 3 * interval;
+        self.beat_at = self.beat_at.or(Some(self.shared.clock.now() + interval));
+        let until = self.try_again_at();
+        let sleep = self.shared.clock.sleep_until(until);
+        drop(self.busy.take());
+        self.busy = Some(sleep.await);
+        self.read_messages();
     }
 
     pub(super) fn smaller(&mut self, mut batch: Batch, error: StorageError) -> Vec<Batch> {
@@ -230,4 +241,33 @@ impl<T: EngineTypes> RunLoop<T> {
         self.refused.extend(refused);
         vec![]
     }
+}
+
+async fn ask<T: EngineTypes>(shared: &Arc<Shared<T>>, batch: &Batch) -> Answer {
+    let call = Advance {
+        worker: shared.settings.worker,
+        now: shared.clock.now(),
+        outcomes: batch.outcomes.clone(),
+        wanted: batch.wanted.clone(),
+        room: batch.room.clone(),
+    };
+    shared.storage.advance(call).await
+}
+
+/// Makes all calls at the same time: the last here, the others in tasks of the runtime.
+async fn ask_at_once<T: EngineTypes>(shared: &Arc<Shared<T>>, batches: &[Batch]) -> Vec<Answer> {
+    let Some((last, others)) = batches.split_last() else { return vec![] };
+    let beside = |batch: &Batch| {
+        let (shared, batch) = (Arc::clone(shared), batch.clone());
+        tokio::spawn(async move { ask(&shared, &batch).await })
+    };
+    let others: Vec<_> = others.iter().map(beside).collect();
+    let last = ask(shared, last).await;
+    let mut answers = Vec::with_capacity(batches.len());
+    for other in others {
+        // Nobody aborts it.
+        answers.push(other.await.unwrap_or_else(|error| resume_unwind(error.into_panic())));
+    }
+    answers.push(last);
+    answers
 }
