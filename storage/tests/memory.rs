@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::env;
 
 use tasker_engine::TaskId;
+use tasker_engine::records::{Scope, TaskColumn, Tasks};
 use tasker_storage::conformance::graphs::{Room, in_every_order};
 use tasker_storage::conformance::{CASES, Harness, agreement, cases, failing, records, run};
 use tasker_storage::memory::MemoryStorage;
@@ -162,3 +163,23 @@ fn records_of_memory_agree_with_themselves() {
 }
 
 tasker_storage::records_conformance!(memory_records, Memory);
+
+/// Before any backend sees them.
+#[test]
+fn scopes_that_mean_nothing_are_refused() {
+    let refused = "colour".parse::<TaskColumn>().unwrap_err();
+    assert_eq!((refused.what, refused.text.as_str()), ("tasks", "colour"));
+    assert!(refused.known.contains(&"created_at"), "and those that would do are named: {refused}");
+    for text in [
+        r#"{"limit":-1}"#,
+        r#"{"offset":"a"}"#,
+        r#"{"order":{"by":"colour"}}"#,
+        r#"{"order":{"by":"context"}}"#,
+        r#"{"filters":["shiny"]}"#,
+        r#"{"filters":[{"in_namespace":7}]}"#,
+        r#"{"filters":[{"by_current_state":"done"}]}"#,
+        r#"{"filter":[]}"#,
+    ] {
+        assert!(serde_json::from_str::<Scope<Tasks>>(text).is_err(), "{text}");
+    }
+}
