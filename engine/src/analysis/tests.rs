@@ -253,7 +253,7 @@ fn a_diagram_has_a_node_for_the_task_and_one_for_each_step() {
     let names: Vec<_> = diagram.nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(names, ["task_1", "step_1", "step_2", "step_3"]);
     let node = diagram.find_node("step_1").unwrap();
-    assert_eq!(node.label, "Step: s0\nStatus: error\nAttempts: 2\nError: a very long \"text\" that no...");
+    assert_eq!(node.label, "Step: s0\nStatus: error\nAttempts: 2\nError: a very long \"text\" that nobo...");
     assert_eq!(node.style.as_deref(), Some("fill:red;"));
     assert_eq!(node.url.as_deref(), Some("https://it/tasker/tasks/1/workflow_steps/1"));
     let edges: Vec<_> = diagram
