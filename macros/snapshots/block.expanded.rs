@@ -44,6 +44,11 @@ const _: () = {
             let _ = config;
             company::workflows::__private::config_of::<Self>(config)
         }
+        fn config_schema() -> ::core::option::Option<company::workflows::__private::Value> {
+            #[allow(unused_imports)]
+            use company::workflows::__private::{BySchema as _, WithoutSchema as _};
+            (&company::workflows::__private::SchemaOf::<Self>::NEW).schema()
+        }
     }
     #[automatically_derived]
     impl<T: Payload> company::workflows::__private::Step for Fetch<T> {

@@ -46,6 +46,11 @@ const _: () = {
             let _ = config;
             ::tasker::__private::config_of::<Self>(config)
         }
+        fn config_schema() -> ::core::option::Option<::tasker::__private::Value> {
+            #[allow(unused_imports)]
+            use ::tasker::__private::{BySchema as _, WithoutSchema as _};
+            (&::tasker::__private::SchemaOf::<Self>::NEW).schema()
+        }
     }
     #[automatically_derived]
     impl ::tasker::__private::DependsOn<PriceCart> for ChargeCard {}

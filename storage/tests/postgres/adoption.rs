@@ -93,6 +93,9 @@ async fn a_database_that_rails_made_is_added_to_and_nothing_of_it_changes() {
         "tasker_no_edge_to_itself",
         "tasker_running_claims",
         "tasker_open_tasks",
+        "tasker_tasks_by_creation",
+        "tasker_failed_tasks",
+        "tasker_failed_steps",
     ];
     assert_eq!(done(Change::Added).collect::<Vec<_>>(), added);
     for name in added {
@@ -359,7 +362,14 @@ async fn constraints_that_rows_are_in_the_way_of_are_told_and_tried_again_when_a
         report.done.iter().filter(|done| done.what == Change::Added).map(|done| done.name).collect();
     assert_eq!(
         added,
-        ["tasker_running_claims", "tasker_open_tasks", "tasker_children_of_step"],
+        [
+            "tasker_running_claims",
+            "tasker_open_tasks",
+            "tasker_tasks_by_creation",
+            "tasker_failed_tasks",
+            "tasker_failed_steps",
+            "tasker_children_of_step",
+        ],
         "what looks for children is served"
     );
 
