@@ -174,8 +174,10 @@ const FILL: &str = "
     INSERT INTO tasker_dependent_systems (name, created_at, updated_at) VALUES ('s', now(), now());
     INSERT INTO tasker_named_steps (dependent_system_id, name, created_at, updated_at)
         SELECT 1, 's' || n, now(), now() FROM generate_series(1, 4) AS n;
-    INSERT INTO tasker_named_tasks (name, created_at, updated_at)
-        SELECT 'w' || n, now(), now() FROM generate_series(1, 500) AS n;
+    INSERT INTO tasker_task_namespaces (name, created_at, updated_at)
+        SELECT 'n' || n, now(), now() FROM generate_series(2, 50) AS n;
+    INSERT INTO tasker_named_tasks (task_namespace_id, name, created_at, updated_at)
+        SELECT 1 + n % 50, 'w' || n, now(), now() FROM generate_series(1, 500) AS n;
     INSERT INTO tasker_tasks (named_task_id, requested_at, identity_hash, created_at, updated_at)
         SELECT 1 + t % 500, now(), 'i' || t, '2026-01-01'::timestamp + t * interval '1 second', now()
         FROM generate_series(1, 25000) AS t;
