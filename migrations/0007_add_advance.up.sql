@@ -24,6 +24,7 @@ CREATE TYPE tasker_heads AS (
 CREATE TYPE tasker_recorded AS (
     places integer[],           -- where they stand in the call, from 1
     rows bigint[],              -- the rows that recorded them
+    blocked text[],             -- why their steps may never run again by themselves; NULL where they may
     completed bigint[],         -- the steps that completed
     others bigint[]             -- the other steps
 );
@@ -62,7 +63,10 @@ CREATE TYPE tasker_choice AS (
 );
 
 -- Claims.
-CREATE TYPE tasker_claims AS (tasks bigint[], steps bigint[], tokens bigint[], attempts integer[]);
+CREATE TYPE tasker_claims AS (
+    tasks bigint[], steps bigint[], tokens bigint[], attempts integer[],
+    retries boolean[]           -- whether the step was in error until now
+);
 
 -- What the parents of claimed steps yielded. Each result is told once, however many steps wait for it.
 CREATE TYPE tasker_parents AS (
@@ -150,6 +154,9 @@ BEGIN
         FROM ended AS e WHERE s.ctid = e.step_at
         RETURNING
             e.place, e.step, e.to_state, e.permanent, e.metadata, e.sort_key, e.retryable, e.retry_limit,
+            CASE WHEN e.to_state <> 'error' THEN NULL
+                WHEN coalesce(s.attempts, 0) >= e.retry_limit THEN 'retries_exhausted'
+                WHEN NOT s.retryable THEN 'not_retryable' END AS blocked,
             nextval('tasker_workflow_step_transitions_id_seq') AS id
     ), written AS (
         INSERT INTO tasker_workflow_step_transitions
@@ -165,7 +172,7 @@ BEGIN
         FROM stepped AS s
     )
     SELECT
-        array_agg(s.place), array_agg(s.id),
+        array_agg(s.place), array_agg(s.id), array_agg(s.blocked),
         array_agg(s.step) FILTER (WHERE s.to_state = 'complete'),
         array_agg(s.step) FILTER (WHERE s.to_state <> 'complete')
     INTO recorded FROM stepped AS s;
@@ -237,7 +244,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     held tasker_claims;
 BEGIN
-    SELECT array_agg(step.task_id), array_agg(step.workflow_step_id), array_agg(claim.id), array_agg(step.attempts)
+    SELECT
+        array_agg(step.task_id), array_agg(step.workflow_step_id), array_agg(claim.id), array_agg(step.attempts),
+        array_agg(false)
     INTO held
     FROM (SELECT DISTINCT unnest(p_tasks)) AS u (task)
     CROSS JOIN LATERAL (
@@ -357,12 +366,14 @@ BEGIN
         WHERE n.name = p_name LIMIT 1);
 END $$;
 
--- Cancels whatever is not settled below cancelled steps of these tasks. Says whether there was any. Rare: whoever
--- cancels a step cancels what hangs on it in the same transaction, but Rails leaves such steps behind.
-CREATE FUNCTION tasker_cancel_below_cancelled(p_now timestamp, p_tasks bigint[], p_metadata jsonb) RETURNS boolean
+-- Cancels whatever is not settled below cancelled steps of these tasks, and tells which they were and where they stood;
+-- NULL when there was none. Rare: whoever cancels a step cancels what hangs on it in the same transaction, but Rails
+-- leaves such steps behind.
+CREATE FUNCTION tasker_cancel_below_cancelled(
+    p_now timestamp, p_tasks bigint[], p_metadata jsonb,
+    OUT tasks bigint[], OUT steps bigint[], OUT states text[], OUT rows bigint[]
+)
 LANGUAGE plpgsql AS $$
-DECLARE
-    doomed bigint[];
 BEGIN
     WITH RECURSIVE below (step) AS (
         SELECT child.step
@@ -386,21 +397,27 @@ BEGIN
             WHERE e.from_step_id = below.step OFFSET 0
         ) AS child
     )
-    SELECT array_agg(below.step ORDER BY below.step) INTO doomed
-    FROM below
+    SELECT
+        array_agg(doomed.task ORDER BY doomed.step), array_agg(doomed.step ORDER BY doomed.step),
+        array_agg(doomed.state ORDER BY doomed.step)
+    INTO tasks, steps, states
+    FROM (
+        SELECT
+            below.step,
+            (SELECT s.task_id FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = below.step) AS task,
+            coalesce((
+                SELECT t.to_state FROM tasker_workflow_step_transitions AS t
+                WHERE t.workflow_step_id = below.step AND t.most_recent
+            ), 'pending') AS state
+        FROM below
+    ) AS doomed
     -- Old data may hold edges into other tasks, which are not locked.
-    WHERE (SELECT s.task_id FROM tasker_workflow_steps AS s WHERE s.workflow_step_id = below.step) = ANY (p_tasks)
-        AND coalesce((
-            SELECT t.to_state FROM tasker_workflow_step_transitions AS t
-            WHERE t.workflow_step_id = below.step AND t.most_recent
-        ), 'pending') IN ('pending', 'in_progress', 'error');
-    IF doomed IS NULL THEN
-        RETURN false;
+    WHERE doomed.task = ANY (p_tasks) AND doomed.state IN ('pending', 'in_progress', 'error');
+    IF steps IS NOT NULL THEN
+        rows := tasker_move_steps(
+            p_now, steps, array_fill('cancelled'::text, ARRAY[cardinality(steps)]),
+            array_fill(p_metadata, ARRAY[cardinality(steps)]), NULL, NULL, NULL);
     END IF;
-    PERFORM tasker_move_steps(
-        p_now, doomed, array_fill('cancelled'::text, ARRAY[cardinality(doomed)]),
-        array_fill(p_metadata, ARRAY[cardinality(doomed)]), NULL, NULL, NULL);
-    RETURN true;
 END $$;
 
 -- Judges steps: those that are ready, or will be at a known moment, ascending by task and step. p_steps may be claimed,
@@ -619,7 +636,8 @@ BEGIN
             updated_at = p_now
         FROM unnest(p_chosen) AS c WHERE s.ctid = c.step_at AND s.workflow_step_id = c.step
         RETURNING
-            c.task, c.step, c.attempt, c.sort_key + CASE c.state WHEN 'error' THEN 20 ELSE 10 END AS sort_key,
+            c.task, c.step, c.attempt, c.state = 'error' AS retries,
+            c.sort_key + CASE c.state WHEN 'error' THEN 20 ELSE 10 END AS sort_key,
             nextval('tasker_workflow_step_transitions_id_seq') AS token
     ), written AS (
         INSERT INTO tasker_workflow_step_transitions
@@ -630,7 +648,9 @@ BEGIN
             s.sort_key, true, s.step, p_now, p_now
         FROM stepped AS s
     )
-    SELECT array_agg(s.task), array_agg(s.step), array_agg(s.token), array_agg(s.attempt) INTO claims
+    SELECT
+        array_agg(s.task), array_agg(s.step), array_agg(s.token), array_agg(s.attempt), array_agg(s.retries)
+    INTO claims
     FROM stepped AS s;
     IF cardinality(claims.steps) IS DISTINCT FROM cardinality(p_chosen) THEN
         RAISE EXCEPTION 'a step was written by somebody who does not hold the lock of its task'
@@ -679,12 +699,12 @@ END $$;
 -- Settles those of the tasks that have nothing left to do, by the rules of `decide::settlement`.
 CREATE FUNCTION tasker_settle(
     p_now timestamp, p_tasks bigint[], p_unbegun bigint[],
-    OUT tasks bigint[], OUT states text[], OUT rows bigint[], OUT begun bigint[], OUT begun_by bigint[]
+    OUT tasks bigint[], OUT states text[], OUT rows bigint[], OUT metadata jsonb[], OUT left_open integer[],
+    OUT begun bigint[], OUT begun_by bigint[]
 )
 LANGUAGE plpgsql AS $$
 DECLARE
     unsure bigint[];
-    metadata jsonb[];
 BEGIN
     -- What runs keeps its task open. Where every step is processed, nothing needs to be counted. From the far end,
     -- where a task is at work.
@@ -701,6 +721,7 @@ BEGIN
     ) AS q;
     states := array_fill('complete'::text, ARRAY[coalesce(cardinality(tasks), 0)]);
     metadata := array_fill('{}'::jsonb, ARRAY[coalesce(cardinality(tasks), 0)]);
+    left_open := array_fill(0, ARRAY[coalesce(cardinality(tasks), 0)]);
 
     IF unsure IS NOT NULL THEN
         SELECT tasks || array_agg(v.task), states || array_agg(v.verdict), metadata || array_agg(
@@ -709,8 +730,8 @@ BEGIN
                 WHEN 'cancelled' THEN jsonb_build_object(
                     'cancelled_steps', v.cancelled, 'triggered_by', 'all_leaves_cancelled')
                 ELSE CASE WHEN v.cancelled > 0 THEN jsonb_build_object('cancelled_steps', v.cancelled) ELSE '{}' END
-            END)
-        INTO tasks, states, metadata
+            END), left_open || array_agg(v.unsettled)
+        INTO tasks, states, metadata, left_open
         FROM tasker_verdicts(unsure) AS v;
     END IF;
     IF tasks IS NULL THEN
@@ -732,11 +753,11 @@ END $$;
 -- full, and only where the quick look of `tasker_settle` could not tell: something failed, was cancelled, resolved or
 -- waits.
 CREATE FUNCTION tasker_verdicts(p_tasks bigint[])
-RETURNS TABLE (task bigint, verdict text, cancelled bigint, blocked jsonb)
+RETURNS TABLE (task bigint, verdict text, cancelled bigint, unsettled integer, blocked jsonb)
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
-    SELECT v.task, v.verdict, v.cancelled, CASE WHEN v.verdict = 'error' THEN (
+    SELECT v.task, v.verdict, v.cancelled, v.unsettled::integer, CASE WHEN v.verdict = 'error' THEN (
         SELECT jsonb_agg(n.name ORDER BY s.workflow_step_id)
         FROM tasker_workflow_steps AS s
         CROSS JOIN LATERAL (
@@ -748,7 +769,7 @@ BEGIN
                 WHERE t.workflow_step_id = s.workflow_step_id AND t.most_recent
             ), 'pending') IN ('pending', 'error')) END
     FROM (
-        SELECT u.task, tally.cancelled, CASE
+        SELECT u.task, tally.cancelled, tally.total - tally.satisfied - tally.cancelled AS unsettled, CASE
             WHEN tally.satisfied + tally.cancelled = tally.total THEN
                 -- Some leaf, a step that no other waits for, is not cancelled; a task without steps has none.
                 CASE WHEN tally.cancelled > 0 AND (
@@ -849,8 +870,10 @@ END $$;
 --
 -- Answers, each part in arrays of one length: the tasks that there are; outcomes that were recorded, by their place
 -- from 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their
--- parents yielded, but for parents that this call completed; rows that began tasks; tasks that are settled, with the
--- row when this call wrote it; wakes that it wrote; tasks and the handlers for which there was no room.
+-- parents yielded, but for parents that this call completed; rows that began tasks; steps that were cancelled in
+-- passing, with where they stood; tasks that are settled, with the row when this call wrote it; of those that it
+-- settled, which come first, what the row says and how many steps are neither satisfied nor cancelled; tasks that were
+-- pending before; wakes that it wrote; tasks and the handlers for which there was no room.
 CREATE FUNCTION tasker_advance(
     p_worker text, p_now timestamp,
     o_task bigint[], o_step bigint[], o_token bigint[], o_to text[], o_permanent boolean[], o_wait_seconds integer[],
@@ -858,12 +881,16 @@ CREATE FUNCTION tasker_advance(
     p_wanted bigint[], p_total integer, p_per_task integer, h_names text[], h_rooms integer[], p_others boolean,
     p_below_cancelled jsonb,
     OUT tasks bigint[],
-    OUT recorded_places integer[], OUT recorded_rows bigint[], OUT repeated_places integer[],
+    OUT recorded_places integer[], OUT recorded_rows bigint[], OUT recorded_blocked text[],
+    OUT repeated_places integer[],
     OUT claim_tasks bigint[], OUT claim_steps bigint[], OUT claim_tokens bigint[], OUT claim_attempts integer[],
+    OUT claim_retries boolean[],
     OUT edge_children bigint[], OUT edge_parents bigint[],
     OUT parent_steps bigint[], OUT parent_kinds text[], OUT parent_results jsonb[],
     OUT begun_tasks bigint[], OUT begun_rows bigint[],
+    OUT cancelled_tasks bigint[], OUT cancelled_steps bigint[], OUT cancelled_states text[], OUT cancelled_rows bigint[],
     OUT settled_tasks bigint[], OUT settled_states text[], OUT settled_rows bigint[],
+    OUT settled_metadata jsonb[], OUT settled_open integer[], OUT unbegun_tasks bigint[],
     OUT wake_tasks bigint[], OUT wake_dues timestamp[],
     OUT no_room_tasks bigint[], OUT no_room_handlers text[]
 )
@@ -890,12 +917,14 @@ DECLARE
 BEGIN
     heads := tasker_read_heads(tasker_lock_tasks(o_task || p_wanted));
     tasks := heads.tasks;
+    unbegun_tasks := heads.unbegun;
 
     IF o_token <> '{}' THEN
         recorded := tasker_record(
             p_now, o_task, o_step, o_token, o_to, o_permanent, o_wait_seconds, o_results, o_metadata);
         recorded_places := recorded.places;
         recorded_rows := recorded.rows;
+        recorded_blocked := recorded.blocked;
         IF p_spawned IS NOT NULL THEN
             PERFORM tasker_spawn(p_now, o_task, o_step, recorded.places, p_spawned);
         END IF;
@@ -936,7 +965,10 @@ BEGIN
         judgement := tasker_judge(
             heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL);
         IF judgement.some_cancelled AND full_tasks <> '{}' THEN
-            IF tasker_cancel_below_cancelled(p_now, full_tasks, p_below_cancelled) THEN
+            SELECT c.tasks, c.steps, c.states, c.rows
+            INTO cancelled_tasks, cancelled_steps, cancelled_states, cancelled_rows
+            FROM tasker_cancel_below_cancelled(p_now, full_tasks, p_below_cancelled) AS c;
+            IF cancelled_steps IS NOT NULL THEN
                 judgement := tasker_judge(
                     heads.live, ready, recorded.others, coalesce(recorded.completed, '{}'), h_names IS NOT NULL);
             END IF;
@@ -968,6 +1000,7 @@ BEGIN
     claim_steps := held.steps || claims.steps;
     claim_tokens := held.tokens || claims.tokens;
     claim_attempts := held.attempts || claims.attempts;
+    claim_retries := held.retries || claims.retries;
     IF choice.some_have_parents OR held.steps IS NOT NULL THEN
         parents := tasker_read_parents(claim_steps, coalesce(recorded.completed, '{}'));
         edge_children := parents.children;
@@ -982,8 +1015,10 @@ BEGIN
         idle := ARRAY(SELECT unnest(heads.live) EXCEPT SELECT unnest(claims.tasks));
         IF idle <> '{}' THEN
             SELECT
-                s.tasks, s.states, s.rows, begun_tasks || s.begun, begun_rows || s.begun_by
-            INTO settled_tasks, settled_states, settled_rows, begun_tasks, begun_rows
+                s.tasks, s.states, s.rows, s.metadata, s.left_open, begun_tasks || s.begun, begun_rows || s.begun_by
+            INTO
+                settled_tasks, settled_states, settled_rows, settled_metadata, settled_open, begun_tasks,
+                begun_rows
             FROM tasker_settle(p_now, idle, heads.unbegun) AS s;
         END IF;
     END IF;

@@ -58,6 +58,11 @@ struct Readme;
 #[doc = include_str!("../docs/handlers.md")]
 struct Guide;
 
+/// The examples of the page on events, kept true.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../docs/events.md")]
+struct Events;
+
 /// The examples of the page on databases, kept true.
 #[cfg(all(doctest, feature = "postgres"))]
 #[doc = include_str!("../docs/postgres.md")]

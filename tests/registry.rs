@@ -4,7 +4,9 @@ mod world;
 
 use serde_json::json;
 use tasker::prelude::*;
-use tasker::{EventName, MemoryEventLog, OpenTasks, Registry, RegistryError, Settings, TaskId, Version};
+use tasker::{
+    EventName, Fact, MemoryEventLog, OpenTasks, Registry, RegistryError, Settings, TaskId, Version,
+};
 use world::{World, on_every_backend};
 
 on_every_backend! {
@@ -41,7 +43,13 @@ fn registry(definitions: impl IntoIterator<Item = Definition>) -> Registry {
 }
 
 fn told(log: &MemoryEventLog) -> Vec<(EventName, String)> {
-    log.of_registry().into_iter().map(|event| (event.name, event.workflow)).collect()
+    let events = log.of_engine().into_iter().filter_map(|event| match &event.fact {
+        Fact::HandlerRegistered(fact) => Some((event.name, fact.entity_id.to_string())),
+        Fact::HandlerUnregistered(fact) => Some((event.name, fact.entity_id.to_string())),
+        Fact::HandlerValidationFailed(fact) => Some((event.name, fact.entity_id.to_string())),
+        _ => None,
+    });
+    events.collect()
 }
 
 fn listening(world: &World) -> (Engine, MemoryEventLog) {
@@ -67,9 +75,9 @@ async fn a_version_with_open_tasks_is_not_dropped_unless_that_is_wanted(world: W
     assert_eq!(
         told(&log),
         [
-            (EventName::HandlerRegistered, "shop/checkout 1.0.0".to_owned()),
-            (EventName::HandlerUnregistered, "shop/checkout 1.0.0".to_owned()),
-            (EventName::HandlerRegistered, "shop/checkout 2.0.0".to_owned()),
+            (EventName::HandlerRegistered, "shop/checkout/1.0.0".to_owned()),
+            (EventName::HandlerUnregistered, "shop/checkout/1.0.0".to_owned()),
+            (EventName::HandlerRegistered, "shop/checkout/2.0.0".to_owned()),
         ]
     );
     let both = registry([checkout("1.0.0"), checkout("2.0.0")]);
@@ -94,10 +102,11 @@ async fn what_cannot_be_served_is_told_and_nothing_is_learned(world: World) {
     let served = registry([checkout("1.0.0"), till]);
     let refused = engine.serve(&served, OpenTasks::Refuse).await.unwrap_err();
     assert!(matches!(refused, EngineError::MissingState { .. }), "{refused}");
-    let events = log.of_registry();
-    let [event] = &events[..] else { panic!("{events:?}") };
-    assert_eq!((event.name.as_str(), &*event.workflow), ("handler.validation_failed", "shop/till 1.0.0"));
-    assert_eq!(event.validation_error, Some(refused.to_string()));
+    let events = log.of_engine();
+    let event = events.only(EventName::HandlerValidationFailed);
+    let Fact::HandlerValidationFailed(fact) = &event.fact else { panic!("{event:?}") };
+    assert_eq!(&*fact.entity_id, "shop/till/1.0.0");
+    assert_eq!(*fact.validation_error, refused.to_string());
 
     let engine = engine.state(Till);
     engine.serve(&served, OpenTasks::Refuse).await.unwrap();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::CallClock;
+use crate::custom_event::Publishing;
 use crate::definition::BoundStep;
 use crate::engine::Shared;
 use crate::handler::Spawning;
@@ -26,6 +27,7 @@ pub(crate) struct Attempt {
     pub(crate) bound: Arc<BoundStep>,
     pub(crate) definition: Definition,
     pub(crate) spawned: Spawning,
+    pub(crate) published: Publishing,
     pub(crate) clock: Arc<CallClock>,
     pub(crate) seed: u64,
     pub(crate) max_backoff: Duration,
@@ -64,6 +66,7 @@ impl Attempt {
         Finished {
             outcome: Outcome { task: self.task, step, token, attempt, duration, kind, spawned },
             bytes,
+            published: self.published.take(),
         }
     }
 

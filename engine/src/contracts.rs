@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use crate::records::Records;
 use crate::{
-    Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, Event,
-    EventSink, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue,
-    RegistryEvent, Rescue, Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
+    Advance, Beat, BoundTemplate, Clock, Creation, Delivery, Detail, Due, DynClock, Enqueue, EventSink,
+    HandedBack, Interest, Intervened, Intervention, NewTask, Progress, Queue, QueueError, Reenqueue, Rescue,
+    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Wake,
 };
 
 /// Names every type that an engine is generic over, so that bounds are written once.
@@ -104,7 +104,7 @@ dyn_storage! {
     /// See [`Storage::intervene`].
     intervene(act: Intervention) -> Intervened;
     /// See [`Storage::beat`].
-    beat(beat: Beat) -> Vec<Token>;
+    beat(beat: Beat) -> Vec<HandedBack>;
     /// See [`Storage::rescue`].
     rescue(rescue: Rescue) -> Vec<Rescued>;
     /// See [`Storage::due`].
@@ -183,17 +183,5 @@ impl Queue for Arc<dyn DynQueue> {
     }
     fn reenqueue(&self) -> Option<Reenqueue> {
         DynQueue::reenqueue(&**self)
-    }
-}
-
-impl EventSink for Arc<dyn EventSink> {
-    fn publish(&self, events: &[Event]) {
-        (**self).publish(events);
-    }
-    fn publish_registry(&self, events: &[RegistryEvent]) {
-        (**self).publish_registry(events);
-    }
-    fn is_listening(&self) -> bool {
-        (**self).is_listening()
     }
 }

@@ -1,6 +1,12 @@
 //! Events that a workflow adds to the engine's own: declared with a template, published by its steps.
 
+use std::sync::{Arc, Mutex};
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::payload::{self, Limits};
+use crate::{Definition, StepError, StepName, StepResult};
 
 /// An event that a workflow declares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +18,55 @@ pub struct CustomEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
+
+/// What a step says happened, to be told when its attempt is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) name: Arc<str>,
+    pub(crate) payload: Arc<Value>,
+}
+
+/// Where a running step leaves what it publishes.
+#[derive(Clone)]
+pub(crate) struct Publishing {
+    definition: Definition,
+    published: Arc<Mutex<Vec<Published>>>,
+}
+
+impl Publishing {
+    pub(crate) fn new(definition: Definition) -> Self {
+        Self { definition, published: Arc::default() }
+    }
+
+    pub(crate) fn take(&self) -> Vec<Published> {
+        std::mem::take(&mut *self.published.lock().expect("nothing panics while it adds an event"))
+    }
+
+    /// Adds one, if the step or its workflow declares it.
+    pub(crate) fn publish(&self, step: &StepName, name: &str, mut value: Value) -> StepResult<()> {
+        let template = self.definition.template();
+        let own = template.step_templates.iter().find(|own| own.name == *step);
+        let own = own.into_iter().flat_map(|own| &own.custom_events);
+        let declared: Vec<_> = own.chain(&template.custom_events).map(|event| &*event.name).collect();
+        if !declared.contains(&name) {
+            let known = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            let text =
+                format!("event `{name}` is not declared by step `{step}` or its workflow; declared: {known}");
+            return Err(StepError::permanent(text).class(UNDECLARED_EVENT));
+        }
+        payload::normalise(&mut value);
+        if let Err(error) = payload::check(&value, &Limits::default()) {
+            let text = format!("the payload of event `{name}` cannot be told: {error}");
+            return Err(StepError::permanent(text).class(UNDECLARED_EVENT));
+        }
+        let event = Published { name: name.into(), payload: Arc::new(value) };
+        self.published.lock().expect("nothing panics while it adds an event").push(event);
+        Ok(())
+    }
+}
+
+/// The error class of a step that publishes what it may not.
+pub const UNDECLARED_EVENT: &str = "UndeclaredEvent";
 
 /// First words of the engine's own events.
 const RESERVED: [&str; 12] = [

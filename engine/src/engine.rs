@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::built::Built;
+use crate::events::Counter;
 use crate::hooks::{HookCalls, Told};
 use crate::host::Wanting;
 use crate::inbox::{Inbox, Message};
@@ -17,13 +18,15 @@ use crate::known::{KnownTask, KnownTasks};
 use crate::payload::{self, Limits};
 use crate::records::Records;
 use crate::run_loop::RunLoop;
+use crate::subscribe::Attached;
+use crate::telling::Created;
 use crate::{
     Act, BuildErrors, CacheCounts, Clock, Condition, CorrelationId, Creation, Definition, DefinitionHash,
-    Detail, Dynamic, EngineTypes, Enqueue, Erased, Event, EventName, EventSink, HandlerName, Handlers,
-    Identified, IdentityStrategy, Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts,
-    Queue, RegistryError, Report, Rescued, Resources, SettingsErrors, StepId, StepName, StepState, Storage,
-    StorageError, Task, TaskCommand, TaskId, TaskPlan, TaskRequest, TaskState, Timestamp, TransitionId, Wake,
-    Worker, WorkerId, identity,
+    Detail, Dynamic, EngineTypes, Enqueue, Erased, HandlerName, Handlers, Identified, IdentityStrategy,
+    Interest, Intervened, Intervention, Misfit, Moved, MovedTo, NewTask, Parts, Queue, RegistryError, Report,
+    Rescued, Resources, SettingsErrors, StepId, StepMoved, StepName, StepState, Storage, StorageError, Task,
+    TaskCommand, TaskId, TaskMoved, TaskPlan, TaskRequest, TaskState, Timestamp, Wake, Worker, WorkerId,
+    identity,
 };
 
 /// How an engine behaves. All of it has defaults that are right for most.
@@ -90,6 +93,17 @@ impl Default for Settings {
     }
 }
 
+/// What an engine serves, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RegistryCounts {
+    /// Workflows that it has learned or serves, versions counted each.
+    pub workflows: usize,
+    /// Handlers that it was given by name.
+    pub handlers: usize,
+    /// How often templates were put together, and how often they were there.
+    pub templates: CacheCounts,
+}
+
 /// Starts tasks and drives them. Cheap to clone; clones are one engine.
 ///
 /// Nothing runs unless somebody wants it to: [`Task::finished`] drives one task, a [`Worker`] drives them all,
@@ -115,6 +129,10 @@ pub(crate) struct Shared<T: EngineTypes> {
     pub(crate) queue: T::Queue,
     pub(crate) clock: Arc<T::Clock>,
     pub(crate) events: T::Events,
+    /// What became of the events.
+    pub(crate) sink: Counter,
+    /// Who else is told of events. Held for a look or a change.
+    pub(crate) attached: RwLock<Arc<[Arc<Attached>]>>,
     pub(crate) settings: Settings,
     pub(crate) inbox: Inbox,
     /// What the hooks of tasks are still to be told.
@@ -129,7 +147,7 @@ pub(crate) struct Shared<T: EngineTypes> {
     /// What was put together of templates that it has not learned.
     built: Built,
     /// The workflows of the registry that it was told to serve last. Held for a look or a change.
-    pub(crate) served: Mutex<BTreeMap<String, DefinitionHash>>,
+    pub(crate) served: Mutex<BTreeMap<String, Definition>>,
     handlers: RwLock<Handlers>,
     resources: RwLock<Arc<Resources>>,
     /// Definitions for which this engine has no handlers, as far as it has met them.
@@ -278,6 +296,8 @@ impl<T: EngineTypes> Engine<T> {
             queue: parts.queue,
             clock: Arc::new(parts.clock),
             events: parts.events,
+            sink: Counter::default(),
+            attached: RwLock::new(Arc::new([])),
             settings,
             inbox: Inbox::default(),
             hook_calls: HookCalls::default(),
@@ -290,6 +310,7 @@ impl<T: EngineTypes> Engine<T> {
             resources: RwLock::default(),
             unserved: RwLock::default(),
         };
+        shared.tell_built();
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -328,6 +349,16 @@ impl<T: EngineTypes> Engine<T> {
         &self.shared.clock
     }
 
+    /// How many workflows it serves, and how often the definition of a task that was started elsewhere was put together or
+    /// was there already.
+    pub fn registry_counts(&self) -> RegistryCounts {
+        let served = self.shared.served.lock().expect("nothing panics while it compares names").len();
+        let handlers = self.shared.handlers.read().expect("nothing panics while it sets the handlers").len();
+        let counts = RegistryCounts { workflows: served, handlers, templates: self.shared.built.counts() };
+        self.shared.tell_stats(&counts);
+        counts
+    }
+
     /// How often the definition of a task that was started elsewhere was put together, and how often it was there.
     pub fn template_counts(&self) -> CacheCounts {
         self.shared.built.counts()
@@ -343,15 +374,18 @@ impl<T: EngineTypes> Engine<T> {
     /// # Errors
     /// When a shared resource is missing, or the storage fails.
     pub async fn learn(&self, definition: &Definition) -> Result<(), EngineError> {
-        self.learn_all(std::slice::from_ref(definition)).await
+        if self.learn_all(std::slice::from_ref(definition)).await? {
+            self.note_learned(&[definition]);
+        }
+        Ok(())
     }
 
-    /// As [`learn`](Self::learn), all in one call.
-    pub(crate) async fn learn_all(&self, definitions: &[Definition]) -> Result<(), EngineError> {
+    /// As [`learn`](Self::learn), all in one call. Answers whether any was new.
+    pub(crate) async fn learn_all(&self, definitions: &[Definition]) -> Result<bool, EngineError> {
         let is_new = |definition: &&Definition| self.shared.definition(definition.bound().hash()).is_none();
         let new: Vec<_> = definitions.iter().filter(is_new).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         new.iter().try_for_each(|definition| self.check_states(definition))?;
         let now = self.shared.clock.now();
@@ -360,7 +394,7 @@ impl<T: EngineTypes> Engine<T> {
         let new = new.into_iter().map(|definition| (definition.bound().hash().clone(), definition.clone()));
         self.shared.definitions.write().expect("nothing panics while it learns").extend(new);
         self.shared.forget_unserved();
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn check_states(&self, definition: &Definition) -> Result<(), EngineError> {
@@ -419,31 +453,45 @@ impl<T: EngineTypes> Engine<T> {
             .collect::<Result<Vec<_>, _>>()?;
         let requests: Vec<_> = new.iter().map(|task| (task.request.clone(), task.inputs.clone())).collect();
         let created = self.shared.storage.create(new, now).await?;
-        let mut events = vec![];
+        let mut facts = self.shared.facts();
         let mut wakes = vec![];
         let answers = created.into_iter().zip(requests).map(|(creation, (request, inputs))| match creation {
             Creation::Duplicate { task } => Err(EngineError::Duplicate { task }),
             Creation::Created { task, steps, settled } => {
-                events.push(Event {
-                    name: EventName::TaskInitializeRequested,
-                    task,
-                    step: None,
-                    transition: None,
-                    at: now,
-                });
+                if let Some(facts) = &mut facts {
+                    let known = KnownTask::created(
+                        definition.clone(),
+                        request.clone(),
+                        steps.clone(),
+                        HashMap::new(),
+                        now,
+                    );
+                    let (steps, settled) = (&steps, settled.is_some());
+                    self.shared.tell_created(
+                        facts,
+                        &Created {
+                            task,
+                            known: &Arc::new(known),
+                            definition,
+                            request: &request,
+                            steps,
+                            settled,
+                        },
+                    );
+                }
                 match settled {
                     Some(state) => self.shared.tell_hooks(task, definition.hooks(), Told::Settled(state)),
                     None => {
                         wakes.push(Wake { due: now, task, generation: 0 });
-                        self.shared.remember_created(task, definition, request, steps, inputs);
+                        self.shared.remember_created(task, definition, request, steps, inputs, now);
                     }
                 }
                 Ok(Task::new(self.clone(), task))
             }
         });
         let answers = answers.collect();
-        if self.shared.events.is_listening() {
-            self.shared.events.publish(&events);
+        if let Some(facts) = facts {
+            self.shared.publish(facts);
         }
         self.shared.tell(&wakes).await;
         Ok(answers)
@@ -508,11 +556,9 @@ impl<T: EngineTypes> Engine<T> {
         let pauses = matches!(act, Act::Task { command: TaskCommand::Pause, .. });
         let act =
             Intervention { task, act, actor: actor.to_owned(), reason: reason.map(ToOwned::to_owned), now };
-        let done = self.shared.storage.intervene(act).await;
+        let done = self.shared.storage.intervene(act.clone()).await;
         if let Ok(Intervened::Moved { steps, rows, .. }) = &done {
-            if self.shared.events.is_listening() {
-                self.shared.events.publish(&moved(task, steps, rows, now));
-            }
+            self.shared.tell_act(&act, steps, rows).await;
             self.tell_hooks_of_act(task, steps, rows, now).await;
         }
         let (may_have_moved, is_open) = match &done {
@@ -533,13 +579,7 @@ impl<T: EngineTypes> Engine<T> {
     }
 
     /// Tells the hooks of a workflow that this engine has learned what an operator did.
-    async fn tell_hooks_of_act(
-        &self,
-        task: TaskId,
-        steps: &[(StepId, StepState, TransitionId)],
-        rows: &[(TaskState, TransitionId)],
-        at: Timestamp,
-    ) {
+    async fn tell_hooks_of_act(&self, task: TaskId, steps: &[StepMoved], rows: &[TaskMoved], at: Timestamp) {
         if !self.shared.has_hooks() {
             return;
         }
@@ -553,12 +593,12 @@ impl<T: EngineTypes> Engine<T> {
             );
         }
         let Some(known) = self.shared.known().get(task) else { return };
-        let of_steps = steps.iter().map(|(step, state, by)| known.moved(task, *step, *state, *by, at));
-        let of_task = rows.iter().map(|(state, by)| Moved { task, to: MovedTo::Task(*state), by: *by, at });
+        let of_steps = steps.iter().map(|moved| known.moved(task, moved.step, moved.to, moved.by, at));
+        let of_task = rows.iter().map(|row| Moved { task, to: MovedTo::Task(row.to), by: row.by, at });
         let hooks = known.definition.hooks();
         self.shared.tell_hooks(task, hooks, Told::Moved(of_steps.chain(of_task).collect()));
-        if let Some((state, _)) = rows.last().filter(|(state, _)| !state.is_open()) {
-            self.shared.tell_hooks(task, hooks, Told::Settled(*state));
+        if let Some(row) = rows.last().filter(|row| !row.to.is_open()) {
+            self.shared.tell_hooks(task, hooks, Told::Settled(row.to));
         }
     }
 
@@ -579,29 +619,6 @@ pub(crate) struct Unserved {
     pub(crate) task: TaskId,
     /// Whether the queue knows that tasks of its definition are for others.
     pub(crate) is_noted: bool,
-}
-
-fn moved(
-    task: TaskId,
-    steps: &[(StepId, StepState, TransitionId)],
-    rows: &[(TaskState, TransitionId)],
-    at: Timestamp,
-) -> Vec<Event> {
-    let steps = steps.iter().map(|(step, to, row)| Event {
-        name: EventName::of_step(*to),
-        task,
-        step: Some(*step),
-        transition: Some(*row),
-        at,
-    });
-    let rows = rows.iter().map(|(to, row)| Event {
-        name: EventName::of_task(*to),
-        task,
-        step: None,
-        transition: Some(*row),
-        at,
-    });
-    steps.chain(rows).collect()
 }
 
 /// Checks a request and asks the workflow's hook; nothing is written yet.
@@ -670,6 +687,7 @@ impl<T: EngineTypes> Shared<T> {
         }
         if let Err(error) = self.queue.enqueue(wakes).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the queue did not take a hint");
+            self.tell_not_enqueued(wakes, &error);
         }
     }
 
@@ -791,9 +809,10 @@ impl<T: EngineTypes> Shared<T> {
         request: TaskRequest,
         steps: Vec<StepId>,
         inputs: BTreeMap<usize, Arc<Value>>,
+        now: Timestamp,
     ) {
         let inputs: HashMap<_, _> = inputs.into_iter().collect();
-        let known = KnownTask::created(definition.clone(), request, steps, inputs);
+        let known = KnownTask::created(definition.clone(), request, steps, inputs, now);
         self.known().insert(task, known);
     }
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::clock::CallClock;
+use crate::custom_event::Publishing;
 use crate::template::nearest;
 use crate::{
     BAD_INPUT, BuildError, CorrelationId, HandlerName, MISSING_OUTPUT, ParentResult, StepError, StepId,
@@ -542,6 +543,7 @@ pub struct Call {
     pub(crate) inputs: Arc<[BoundInput]>,
     pub(crate) resources: Arc<Resources>,
     pub(crate) spawned: Spawning,
+    pub(crate) published: Publishing,
     pub(crate) clock: Arc<CallClock>,
 }
 
@@ -696,6 +698,17 @@ impl Call {
     /// When the name was asked for before in this attempt.
     pub fn spawn(&self, request: SpawnRequest) -> StepResult<()> {
         ask_for(&self.spawned, request)
+    }
+
+    /// Says that something happened, under the name of an event that the step or its workflow declares. It is told when
+    /// this attempt completes and is recorded; of a failed or fenced attempt nothing is told.
+    ///
+    /// # Errors
+    /// Permanent, when the event is not declared or what it says cannot be told.
+    pub fn publish(&self, event: &str, payload: impl Serialize) -> StepResult<()> {
+        let payload =
+            serde_json::to_value(payload).map_err(|error| bad_input(format!("event `{event}`: {error}")))?;
+        self.published.publish(&self.name, event, payload)
     }
 }
 

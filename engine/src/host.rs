@@ -165,6 +165,7 @@ impl<T: EngineTypes> Engine<T> {
         let mut tended = Tended::default();
         loop {
             let rescued = shared.storage.rescue(Rescue { lost_before, limit: PAGE, now }).await?;
+            shared.tell_rescued(&rescued, now).await;
             shared.tell_hooks_of_rescue(&rescued, now);
             tended.rescued += rescued.len();
             if rescued.len() < PAGE {

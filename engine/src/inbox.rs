@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::custom_event::Published;
 use crate::{Busy, Clock, EngineError, Handled, Outcome, TaskId, TaskState, Timestamp, Wake};
 
 /// One thing that the run loop is told.
@@ -40,6 +41,8 @@ pub(crate) enum Message {
 pub(crate) struct Finished {
     pub(crate) outcome: Outcome,
     pub(crate) bytes: usize,
+    /// What the attempt published.
+    pub(crate) published: Vec<Published>,
 }
 
 /// A task has settled, and the time stands still until its watcher has looked.

@@ -1,11 +1,12 @@
 //! What a process remembers of the tasks it runs, so that a wave needs no more than one call: their graph and context.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::definition::BoundStep;
+use crate::events::payload::Subject;
 use crate::handler::BoundInput;
 use crate::ids::IdMap;
 use crate::{
@@ -19,6 +20,9 @@ pub(crate) struct KnownTask {
     pub(crate) definition: Definition,
     pub(crate) context: Arc<Value>,
     pub(crate) correlation: Option<CorrelationId>,
+    pub(crate) created_at: Timestamp,
+    /// What its events are about; made when the first of them is told.
+    subject: OnceLock<Arc<Subject>>,
     /// The steps of the template, in its order; ascending.
     template_steps: Vec<StepId>,
     /// Inputs that differ from the context, by place.
@@ -31,6 +35,8 @@ pub(crate) struct KnownTask {
 
 struct SpawnedStep {
     id: StepId,
+    /// The step that asked for it.
+    by: StepId,
     name: StepName,
     handler: HandlerName,
     parents: Vec<StepId>,
@@ -53,10 +59,20 @@ impl KnownTask {
         request: TaskRequest,
         steps: Vec<StepId>,
         inputs: HashMap<usize, Arc<Value>>,
+        created_at: Timestamp,
     ) -> Self {
         let TaskRequest { context, correlation_id: correlation, .. } = request;
-        let (spawned, joined) = (vec![], IdMap::default());
-        Self { definition, context, correlation, template_steps: steps, inputs, spawned, joined }
+        Self {
+            definition,
+            context,
+            correlation,
+            created_at,
+            subject: OnceLock::new(),
+            template_steps: steps,
+            inputs,
+            spawned: vec![],
+            joined: IdMap::default(),
+        }
     }
 
     /// A task made elsewhere or earlier.
@@ -82,7 +98,60 @@ impl KnownTask {
         let spawned = spawned.iter().map(|step| SpawnedStep::bind(step, &definition, handlers));
         let spawned = spawned.collect::<Result<_, _>>()?;
         let (context, correlation) = (Arc::clone(context), record.request.correlation_id.clone());
-        Ok(Self { context, correlation, template_steps, inputs, spawned, joined, definition })
+        Ok(Self {
+            definition,
+            context,
+            correlation,
+            created_at: record.created_at,
+            subject: OnceLock::new(),
+            template_steps,
+            inputs,
+            spawned,
+            joined,
+        })
+    }
+
+    /// What its events are about.
+    pub(crate) fn subject(&self, task: TaskId) -> &Arc<Subject> {
+        self.subject.get_or_init(|| {
+            let correlation = self.correlation.clone();
+            Arc::new(Subject::new(task, self.definition.template(), correlation))
+        })
+    }
+
+    pub(crate) fn total_steps(&self) -> usize {
+        self.template_steps.len() + self.spawned.len()
+    }
+
+    /// The steps that a step asked for.
+    pub(crate) fn spawned_by(&self, step: StepId) -> impl Iterator<Item = StepId> {
+        self.spawned.iter().filter(move |spawned| spawned.by == step).map(|spawned| spawned.id)
+    }
+
+    /// How many attempts a step may have, by its template or its handler.
+    pub(crate) fn retry_limit(&self, step: StepId) -> Option<u32> {
+        if let Some(place) = self.place(step) {
+            return Some(self.definition.bound().steps()[place].default_retry_limit);
+        }
+        let spawned = self.spawned.iter().find(|spawned| spawned.id == step)?;
+        Some(spawned.bound.entry.policy.retry_limit)
+    }
+
+    /// The names of the steps that a step waits for.
+    pub(crate) fn parent_names(&self, step: StepId) -> Vec<StepName> {
+        let name = |parent: StepId| self.runnable(parent).map(|runnable| runnable.name.clone());
+        self.parent_ids(step).unwrap_or_default().into_iter().filter_map(name).collect()
+    }
+
+    fn parent_ids(&self, step: StepId) -> Option<Vec<StepId>> {
+        Some(match self.place(step) {
+            Some(place) => {
+                let parents =
+                    self.definition.bound().parents()[place].iter().map(|place| self.template_steps[*place]);
+                parents.chain(self.joined.get(&step).into_iter().flatten().copied()).collect()
+            }
+            None => self.spawned.iter().find(|spawned| spawned.id == step)?.parents.clone(),
+        })
     }
 
     fn place(&self, step: StepId) -> Option<usize> {
@@ -186,7 +255,8 @@ impl SpawnedStep {
         };
         let bound = bind_spawned(&step.name, entry, &step.binding.config)?;
         let (name, handler) = (step.name.clone(), step.binding.handler.clone());
-        Ok(Self { id: step.id, name, handler, parents: step.parents.clone(), bound })
+        let by = step.binding.spawned_by.as_ref().map_or(step.id, |by| by.step);
+        Ok(Self { id: step.id, by, name, handler, parents: step.parents.clone(), bound })
     }
 }
 

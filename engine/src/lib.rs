@@ -29,6 +29,7 @@ mod ids;
 mod inbox;
 mod known;
 mod known_keys;
+mod mask;
 mod model;
 pub mod payload;
 mod queue;
@@ -44,6 +45,8 @@ mod serve;
 mod settings;
 mod state;
 mod storage;
+mod subscribe;
+mod telling;
 mod template;
 mod template_graph;
 mod time;
@@ -62,16 +65,20 @@ pub use condition::{Condition, Until};
 pub use config::{ConfigErrors, Configuration, Effective, Layers};
 pub use contracts::{DynQueue, DynStorage, EngineTypes, Erased, Parts};
 pub use correlation::CorrelationId;
-pub use custom_event::CustomEvent;
+pub use custom_event::{CustomEvent, UNDECLARED_EVENT};
 pub use decide::ReferenceBackoff;
 pub use definition::{Definition, DefinitionBuilder};
 pub use document::{Fault, Location, Mistake, UnknownKeys};
-pub use engine::{Engine, EngineError, Request, Settings};
+pub use engine::{Engine, EngineError, RegistryCounts, Request, Settings};
 pub use error::{
     BAD_INPUT, Fail, MISSING_OUTPUT, PANIC, Permanent, ResultExt, Retry, RetryAfter, StepError, StepResult,
     TIMEOUT, WORKER_SHUTDOWN,
 };
-pub use events::{Event, EventName, EventSink, MemoryEventLog, NoEvents, RegistryEvent};
+pub use events::{
+    Broadcast, Buffered, Emitter, Event, EventList, EventName, EventNames, EventSink, Fact, FanOut, Filtered,
+    JsonLines, MemoryEventLog, Moment, NoEvents, Pattern, PatternError, Severity, SinkCounts, UnknownEvent,
+    payload as event_payload,
+};
 pub use face::{
     AnyContext, Argument, Config, Context, Input, LinkedWorkflow, Lists, Output, Outputs, Part, Payload,
     Readable, Spawn, State, Step, StepContext, Workflow,
@@ -85,6 +92,7 @@ pub use hooks::{Hooks, Moved, MovedTo, TaskPlan};
 pub use host::{Handled, Tended};
 pub use identity::{Identified, IdentityStrategy};
 pub use ids::{DefinitionHash, HandlerName, StepId, StepName, TaskId, Token, TransitionId, WorkerId};
+pub use mask::Mask;
 pub use model::{Binding, Current, SpawnedBy, StepRecord, TaskRecord, TaskRequest, Transition};
 pub use queue::{Delivery, Enqueue, ForeignQueue, Interest, MemoryQueue, Queue, QueueError};
 pub use reenqueue::{Again, Reenqueue, ReenqueueDelays, reason};
@@ -96,6 +104,7 @@ pub use serve::OpenTasks;
 pub use settings::{SettingsError, SettingsErrors};
 pub use state::{PhaseMark, StepPhase, StepState, TaskPhase, TaskState, UnknownState};
 pub use storage::*;
+pub use subscribe::{SubscribeError, Subscriber};
 pub use template::{
     BadVersion, BoundTemplate, BuildError, BuildErrors, GraphLimits, SchemaMode, StepTemplate, Template,
     Version,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::records::{NamedTasks, RecordError, Records, TaskColumn, Tasks};
+use crate::telling::Entity;
 use crate::{
-    Clock, Definition, Engine, EngineError, EngineTypes, EventName, EventSink, Registry, RegistryError,
-    RegistryEvent, StorageError, TaskId,
+    Definition, DefinitionHash, Engine, EngineError, EngineTypes, EventName, Registry, RegistryError,
+    StorageError, TaskId,
 };
 
 /// What becomes of open tasks whose workflow is not served: they would wait for ever.
@@ -61,48 +62,64 @@ impl<T: EngineTypes> Engine<T> {
             tracing::warn!(task = task.0, workflow, "a task is open whose workflow is not served here");
         }
         let definitions: Vec<_> = registry.list().cloned().collect();
+        let (shared, count) = (&self.shared, definitions.len());
+        shared.tell_of_registry(EventName::RegistrySyncRequested, count);
         self.check_all(&definitions)?;
+        shared.tell_of_registry(EventName::RegistryCrossDiscovery, count);
         self.learn_all(&definitions).await?;
         self.note_served(&definitions);
+        shared.tell_of_registry(EventName::RegistryCoordinationComplete, count);
         Ok(left)
     }
 
     fn check_all(&self, definitions: &[Definition]) -> Result<(), EngineError> {
         let checked = definitions.iter().map(|definition| (definition, self.check_states(definition)));
-        let refused =
-            checked.filter_map(|(definition, checked)| Some((definition.full_name(), checked.err()?)));
-        let refused: Vec<_> = refused.collect();
-        self.tell_registry(refused.iter().map(|(workflow, error)| {
-            (EventName::HandlerValidationFailed, workflow.clone(), Some(error.to_string()))
-        }));
+        let refused: Vec<_> =
+            checked.filter_map(|(definition, checked)| Some((definition, checked.err()?))).collect();
+        self.shared.tell_of_engine(|facts| {
+            for (definition, error) in &refused {
+                let handler = Entity::handler(definition);
+                facts.refused(EventName::HandlerValidationFailed, &handler, &error.to_string());
+            }
+        });
         refused.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// What is new, changed or gone since the last time is told.
     fn note_served(&self, definitions: &[Definition]) {
-        let hash = |definition: &Definition| (definition.full_name(), definition.bound().hash().clone());
-        let now: BTreeMap<_, _> = definitions.iter().map(hash).collect();
+        let entry = |definition: &Definition| (definition.full_name(), definition.clone());
+        let now: BTreeMap<_, _> = definitions.iter().map(entry).collect();
         let mut served = self.shared.served.lock().expect("nothing panics while it compares names");
         let before = std::mem::replace(&mut *served, now.clone());
         drop(served);
-        let gone = before.keys().filter(|name| !now.contains_key(*name));
-        let new = now.iter().filter(|(name, hash)| before.get(*name) != Some(hash)).map(|(name, _)| name);
-        let gone = gone.map(|name| (EventName::HandlerUnregistered, name.clone(), None));
-        self.tell_registry(gone.chain(new.map(|name| (EventName::HandlerRegistered, name.clone(), None))));
+        let is_served = |name: &String, hash: &DefinitionHash| {
+            before.get(name).is_some_and(|other| other.bound().hash() == hash)
+        };
+        self.shared.tell_of_engine(|facts| {
+            for (_, definition) in before.iter().filter(|(name, _)| !now.contains_key(*name)) {
+                facts.unregistered(EventName::HandlerUnregistered, &Entity::handler(definition));
+            }
+            for (_, new) in now.iter().filter(|(name, new)| !is_served(name, new.bound().hash())) {
+                facts.registered(EventName::HandlerRegistered, &Entity::handler(new));
+            }
+        });
     }
 
-    fn tell_registry(&self, facts: impl Iterator<Item = (EventName, String, Option<String>)>) {
-        let at = self.clock().now();
-        let events = facts.map(|(name, workflow, validation_error)| RegistryEvent {
-            name,
-            workflow,
-            validation_error,
-            at,
+    /// Notes a workflow that was learned by itself.
+    pub(crate) fn note_learned(&self, definitions: &[&Definition]) {
+        let mut served = self.shared.served.lock().expect("nothing panics while it compares names");
+        let is_new = |definition: &&&Definition| {
+            let before = served.get(&definition.full_name());
+            before.is_none_or(|before| before.bound().hash() != definition.bound().hash())
+        };
+        let new: Vec<_> = definitions.iter().filter(is_new).copied().cloned().collect();
+        served.extend(new.iter().map(|definition| (definition.full_name(), definition.clone())));
+        drop(served);
+        self.shared.tell_of_engine(|facts| {
+            for definition in &new {
+                facts.registered(EventName::HandlerRegistered, &Entity::handler(definition));
+            }
         });
-        let events: Vec<_> = events.collect();
-        if !events.is_empty() && self.shared.events.is_listening() {
-            self.shared.events.publish_registry(&events);
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::decide::BlockedWhy;
 use crate::payload::{Limits, PayloadError};
 use crate::records::Records;
 use crate::{
@@ -75,7 +76,7 @@ pub trait Storage: Send + Sync + 'static {
     ///
     /// Claims of this worker that it does not name, and that were made before `hand_back_before`, are handed back (the
     /// reply that told of them was lost): `in_progress` to `pending`, the attempt taken back, the task woken.
-    fn beat(&self, beat: Beat) -> impl Future<Output = Result<Vec<Token>, StorageError>> + Send;
+    fn beat(&self, beat: Beat) -> impl Future<Output = Result<Vec<HandedBack>, StorageError>> + Send;
 
     /// Fails the running steps of lost workers: those claimed before `lost_before` by a worker that has not beaten since
     /// then. `in_progress` to `error` with the class [`WORKER_LOST`](crate::WORKER_LOST), retryable, the attempt counted,
@@ -320,8 +321,12 @@ pub struct Progress {
     pub claims: Vec<Claim>,
     /// The row that began the task, when this call did.
     pub started: Option<TransitionId>,
+    /// Steps below a cancelled one that this call cancelled, ascending.
+    pub cancelled: Vec<StepMoved>,
     /// `Some` when the task is in a state that is not open.
     pub settled: Option<Settled>,
+    /// How its steps stood, when this call settled it.
+    pub ended: Option<Ended>,
     /// The task's wake as this call leaves it, when it wrote one.
     pub next_wake: Option<Timestamp>,
     /// Of the handlers that were given a room of their own, those of whose ready steps some are left over; ascending.
@@ -338,7 +343,9 @@ impl Progress {
             recorded: vec![],
             claims: vec![],
             started: None,
+            cancelled: vec![],
             settled: None,
+            ended: None,
             next_wake: None,
             no_room: vec![],
             gone: false,
@@ -353,6 +360,15 @@ pub struct Recorded {
     pub token: Token,
     /// What became of it.
     pub how: Recording,
+    /// Why the step may never run again by itself, if this call recorded a failure after which it may not.
+    pub blocked: Option<BlockedWhy>,
+}
+
+impl Recorded {
+    /// Of an outcome that leaves the step as it was, or able to go on.
+    pub const fn new(token: Token, how: Recording) -> Self {
+        Self { token, how, blocked: None }
+    }
 }
 
 /// What became of an outcome.
@@ -377,6 +393,19 @@ pub struct Settled {
     pub by: Option<TransitionId>,
 }
 
+/// How the steps of a task stood when it was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The state before.
+    pub from: TaskState,
+    /// Cancelled steps.
+    pub cancelled: usize,
+    /// Steps that are neither satisfied nor cancelled: none, unless the task failed.
+    pub unsettled: usize,
+    /// The names of the steps for which it failed, ascending by step.
+    pub blocked: Vec<StepName>,
+}
+
 /// A step that this worker is to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
@@ -386,6 +415,8 @@ pub struct Claim {
     pub step: StepId,
     /// Which attempt it is, from 1.
     pub attempt: u32,
+    /// Whether this call took the step out of `error`: then a row to `pending` stands before the claim's own.
+    pub retries: bool,
     /// What its parents yielded, ascending by step; without those that this very call completed.
     pub parents: Vec<(StepId, ParentResult)>,
 }
@@ -488,12 +519,36 @@ pub enum Intervened {
         /// The state of the task now.
         task: TaskState,
         /// The rows written for steps, ascending by step.
-        steps: Vec<(StepId, StepState, TransitionId)>,
+        steps: Vec<StepMoved>,
         /// The rows written for the task, in order.
-        rows: Vec<(TaskState, TransitionId)>,
+        rows: Vec<TaskMoved>,
     },
     /// It was not.
     Not(NotMoved),
+}
+
+/// A row that was written for a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepMoved {
+    /// The step.
+    pub step: StepId,
+    /// The state before.
+    pub from: StepState,
+    /// The state now.
+    pub to: StepState,
+    /// The row.
+    pub by: TransitionId,
+}
+
+/// A row that was written for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskMoved {
+    /// The state before.
+    pub from: TaskState,
+    /// The state now.
+    pub to: TaskState,
+    /// The row.
+    pub by: TransitionId,
 }
 
 /// Why an act changed nothing.
@@ -569,6 +624,19 @@ pub struct Beat {
     pub now: Timestamp,
 }
 
+/// A claim that a worker held without knowing, and that its beat handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HandedBack {
+    /// The claim that no longer counts.
+    pub token: Token,
+    /// The task.
+    pub task: TaskId,
+    /// The step.
+    pub step: StepId,
+    /// The row that ended the claim.
+    pub by: TransitionId,
+}
+
 /// See [`Storage::rescue`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rescue {
@@ -591,6 +659,12 @@ pub struct Rescued {
     pub token: Token,
     /// The row that ended it.
     pub by: TransitionId,
+    /// Who held it.
+    pub worker: WorkerId,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// Why the step may never run again by itself, if it may not.
+    pub blocked: Option<BlockedWhy>,
 }
 
 /// The moment at which a task is to be looked at.

@@ -37,6 +37,14 @@ impl Timestamp {
         self.0
     }
 
+    /// As RFC 3339 with three digits: later by less than a millisecond than what is written.
+    pub fn to_millis(self) -> String {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(moment) => format!("{moment:.3}"),
+            Err(_) => self.to_string(),
+        }
+    }
+
     /// The time from `earlier` to here; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

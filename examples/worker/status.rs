@@ -89,11 +89,16 @@ impl EventSink for Status {
                     add(running, -1);
                     add(stale, 1);
                 }
-                EventName::StepInitializeRequested => add(running, -1),
+                // Handed back, or asleep; new steps come into being under the same name.
+                EventName::StepInitializeRequested if ran(event) => add(running, -1),
                 EventName::TaskCompleted | EventName::TaskFailed | EventName::TaskCancelled => add(tasks, 1),
                 _ => {}
             }
         }
         self.show();
     }
+}
+
+fn ran(event: &Event) -> bool {
+    event.fact.moved().is_some_and(|(from, _)| from == Some("in_progress"))
 }

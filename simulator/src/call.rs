@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tasker_engine::{
-    Act, Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Outcome,
-    OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Storage, StorageError, Swept, TaskId,
-    TaskRecord, Timestamp, Token,
+    Act, Advance, Beat, BoundTemplate, Creation, Detail, Due, HandedBack, Intervened, Intervention, NewTask,
+    Outcome, OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Storage, StorageError, Swept,
+    TaskId, TaskRecord, Timestamp,
 };
 use tasker_storage::memory::MemoryStorage;
 
@@ -33,7 +33,7 @@ pub(crate) enum Answer {
     Create(Vec<Creation>),
     Advance(Vec<Progress>),
     Intervene(Intervened),
-    Beat(Vec<Token>),
+    Beat(Vec<HandedBack>),
     Rescue(Vec<Rescued>),
     Due(Due),
     Sweep(Swept),
@@ -134,12 +134,12 @@ impl fmt::Display for Answer {
             Self::Advance(progress) => progress.iter().try_for_each(|one| write!(f, "[{}]", Moved(one))),
             Self::Intervene(Intervened::Moved { task, steps, .. }) => {
                 write!(f, "moved, task {task}")?;
-                steps.iter().try_for_each(|(step, to, _)| write!(f, ", {step} {to}"))
+                steps.iter().try_for_each(|moved| write!(f, ", {} {}", moved.step, moved.to))
             }
             Self::Intervene(Intervened::Not(why)) => write!(f, "{why:?}"),
             Self::Beat(handed_back) => {
                 f.write_str("handed back")?;
-                handed_back.iter().try_for_each(|token| write!(f, " #{token}"))
+                handed_back.iter().try_for_each(|claim| write!(f, " #{}", claim.token))
             }
             Self::Rescue(rescued) => {
                 f.write_str("rescued")?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tasker_engine::{
     Advance, Beat, BoundTemplate, Clock as _, Creation, Delivery, Detail, Due, EngineTypes, Enqueue, Event,
-    EventSink, Interest, Intervened, Intervention, MemoryQueue, NewTask, Progress, Queue, QueueError, Rescue,
-    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, Wake,
+    EventSink, HandedBack, Interest, Intervened, Intervention, MemoryQueue, NewTask, Progress, Queue,
+    QueueError, Rescue, Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Wake,
 };
 
 use crate::call::{Answer, Call};
@@ -54,7 +54,7 @@ asks! {
     create = Create(tasks: Vec<NewTask>, now: Timestamp) -> Vec<Creation>, Call::Create(tasks, now);
     advance = Advance(call: Advance) -> Vec<Progress>, Call::Advance(call);
     intervene = Intervene(act: Intervention) -> Intervened, Call::Intervene(act);
-    beat = Beat(beat: Beat) -> Vec<Token>, Call::Beat(beat);
+    beat = Beat(beat: Beat) -> Vec<HandedBack>, Call::Beat(beat);
     rescue = Rescue(rescue: Rescue) -> Vec<Rescued>, Call::Rescue(rescue);
     due = Due(now: Timestamp, limit: usize) -> Due, Call::Due(now, limit);
     sweep = Sweep(now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept, Call::Sweep(now, after, limit);

@@ -7,6 +7,7 @@ mod world;
 
 mod acts;
 mod correlation;
+mod events;
 mod hooks;
 mod host;
 mod phases;

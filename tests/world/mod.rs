@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tasker::prelude::*;
 use tasker::{
     Advance, Beat, BoundTemplate, Clock, Creation, Detail, Due, DynClock, DynQueue, DynStorage, Erased,
-    EventSink, Intervened, Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts, Progress,
-    Rescue, Rescued, Settings, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token, WorkerId,
+    EventSink, HandedBack, Intervened, Intervention, MemoryQueue, MemoryStorage, NewTask, NoEvents, Parts,
+    Progress, Rescue, Rescued, Settings, StorageError, Swept, TaskId, TaskRecord, Timestamp, WorkerId,
 };
 use watched::{Asked, Fate, Watched};
 
@@ -292,7 +292,7 @@ counted! {
     create(tasks: Vec<NewTask>, now: Timestamp) -> Vec<Creation>;
     advance(call: Advance) -> Vec<Progress>;
     intervene(act: Intervention) -> Intervened;
-    beat(beat: Beat) -> Vec<Token>;
+    beat(beat: Beat) -> Vec<HandedBack>;
     rescue(rescue: Rescue) -> Vec<Rescued>;
     due(now: Timestamp, limit: usize) -> Due;
     sweep(now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tasker::{
-    Advance, Beat, BoundTemplate, Creation, Detail, Due, DynStorage, Intervened, Intervention, NewTask,
-    Progress, Rescue, Rescued, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Creation, Detail, Due, DynStorage, HandedBack, Intervened, Intervention,
+    NewTask, Progress, Rescue, Rescued, StorageError, Swept, TaskId, TaskRecord, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -116,7 +116,7 @@ watched! {
     create(tasks: Vec<NewTask>, now: Timestamp) -> Vec<Creation>, false;
     advance(call: Advance) -> Vec<Progress>, !call.outcomes.is_empty();
     intervene(act: Intervention) -> Intervened, false;
-    beat(beat: Beat) -> Vec<Token>, false;
+    beat(beat: Beat) -> Vec<HandedBack>, false;
     rescue(rescue: Rescue) -> Vec<Rescued>, false;
     due(now: Timestamp, limit: usize) -> Due, false;
     sweep(now: Timestamp, after: Option<TaskId>, limit: usize) -> Swept, false;

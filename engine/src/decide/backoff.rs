@@ -49,8 +49,13 @@ impl Attempted {
 
     /// min(2^attempts, 30) seconds, the reference's wait after a failure.
     pub(super) fn exponential(&self) -> Duration {
-        Duration::from_secs((1 << self.attempts.min(5)).min(30))
+        after_failure(self.attempts)
     }
+}
+
+/// How long a step waits after that many attempts where nobody says otherwise: min(2^attempts, 30) seconds.
+pub fn after_failure(attempts: u32) -> Duration {
+    Duration::from_secs((1 << attempts.min(5)).min(30))
 }
 
 /// The `backoff_until` in the metadata of a row. It governs only when it is written as the audit trail writes it, to at

@@ -15,7 +15,7 @@ mod retrying;
 mod settlement;
 mod words;
 
-pub use backoff::{Attempted, ReferenceBackoff, backoff_until, not_before};
+pub use backoff::{Attempted, ReferenceBackoff, after_failure, backoff_until, not_before};
 pub use blocking::{BlockingReason, blocking_reason};
 pub use execution::{ExecutionCounts, ExecutionStatus, HealthStatus, RecommendedAction};
 pub use intervene::{Plan, StepMove, TaskMove, plan_intervention};

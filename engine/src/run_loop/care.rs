@@ -40,6 +40,7 @@ impl<T: EngineTypes> RunLoop<T> {
         match self.shared.storage.beat(beat).await {
             Ok(handed_back) => {
                 self.heard();
+                self.shared.tell_handed_back(&handed_back, now).await;
                 if !handed_back.is_empty() {
                     tracing::info!(claims = handed_back.len(), "handed back claims whose reply was lost");
                 }
@@ -103,6 +104,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let mut rescued = 0;
         loop {
             let taken = self.shared.storage.rescue(Rescue { lost_before, limit: CARE_PAGE, now }).await?;
+            self.shared.tell_rescued(&taken, now).await;
             self.shared.tell_hooks_of_rescue(&taken, now);
             let page = taken.len();
             if page > 0 {

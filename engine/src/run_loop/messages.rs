@@ -2,7 +2,7 @@
 
 use super::{Awaited, RunLoop, Running, Waiter};
 use crate::inbox::{Finished, Message};
-use crate::{Clock, EngineTypes, Queue, TaskId, Token, Wake};
+use crate::{Clock, EngineTypes, EventName, Queue, TaskId, Token, Wake};
 
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) fn read_messages(&mut self) {
@@ -20,6 +20,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 Message::Hints { wakes, missed } => self.take_hints(wakes, missed),
                 Message::Serve => {
                     self.serving += 1;
+                    self.shared.tell_of_worker(EventName::WorkerStarted);
                     self.ask_soon();
                     self.care_from_now_on();
                 }
@@ -31,6 +32,7 @@ impl<T: EngineTypes> RunLoop<T> {
     /// An attempt that was cut off before has been answered for already.
     pub(super) fn ended(&mut self, finished: Finished) {
         if self.remove_running(finished.outcome.token).is_some() {
+            self.telling.handled(&self.shared, &finished.outcome);
             self.finished.push(finished);
         }
     }

@@ -25,6 +25,7 @@ use tokio::task::AbortHandle;
 use crate::engine::Shared;
 use crate::ids::{IdMap, IdSet};
 use crate::inbox::{Finished, Passed, Watched};
+use crate::telling::Telling;
 use crate::{Busy, Clock, EngineError, EngineTypes, HandlerName, StepId, TaskId, Timestamp, Token, Wake};
 use batch::Batch;
 use rooms::Rooms;
@@ -98,6 +99,7 @@ pub(crate) struct RunLoop<T: EngineTypes> {
     /// The outcomes of the call that is under way, and of what it was cut into.
     sending: Vec<Token>,
     attempts: u64,
+    telling: Telling,
 }
 
 struct Running {
@@ -160,6 +162,7 @@ impl<T: EngineTypes> RunLoop<T> {
             beat_unanswered: false,
             sending: vec![],
             attempts: 0,
+            telling: Telling::default(),
         }
     }
 

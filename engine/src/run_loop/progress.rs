@@ -10,24 +10,32 @@ use crate::hooks::Told;
 use crate::ids::{IdMap, IdSet};
 use crate::inbox::Watched;
 use crate::known::KnownTask;
+use crate::telling::Wave;
 use crate::{
-    Claim, Clock, EngineTypes, Event, EventName, EventSink, Handled, HandlerName, Moved, MovedTo, Outcome,
-    OutcomeKind, Progress, Recording, Settled, StepId, StepState, TaskId, TaskState, Timestamp, Token,
-    TransitionId, Wake, payload,
+    Claim, Clock, EngineTypes, Handled, HandlerName, HandlerRoom, Moved, MovedTo, OutcomeKind, Progress,
+    Recording, Settled, StepId, StepState, TaskId, TaskState, Timestamp, Token, TransitionId, Wake, payload,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) async fn take_progress(&mut self, batch: &Batch, mut progress: Vec<Progress>) {
         progress.iter_mut().for_each(|task| self.forget_what_is_held(task));
-        if self.shared.events.is_listening() {
-            self.shared.events.publish(&events(batch, &progress, self.shared.clock.now()));
-        }
         let outputs = outputs(batch, &progress);
         self.get_to_know_changed(batch, &progress).await;
+        self.tell(batch, &progress);
         for task in progress {
             self.take_task_progress(batch, task, &outputs);
         }
         self.shared.tell_soon(std::mem::take(&mut self.left));
+    }
+
+    fn tell(&mut self, batch: &Batch, progress: &[Progress]) {
+        let wave = Wave {
+            outcomes: &batch.outcomes,
+            wanted: &batch.wanted,
+            parks: matches!(&batch.room.handlers, HandlerRoom::Only(rooms) if rooms.is_empty()),
+        };
+        let running_of = &self.running_of;
+        self.telling.wave(&self.shared, &wave, progress, |task| running_of.contains_key(&task));
     }
 
     /// A repeated call is told again what this worker holds: some of that may run here, or have ended unrecorded, and was
@@ -188,43 +196,4 @@ fn outputs(batch: &Batch, progress: &[Progress]) -> IdMap<StepId, Arc<Value>> {
         }
     }
     outputs
-}
-
-/// The facts of one commit, in the order of each task: recorded, claimed, settled.
-fn events(batch: &Batch, progress: &[Progress], at: Timestamp) -> Vec<Event> {
-    let by_token: IdMap<Token, &Outcome> =
-        batch.outcomes.iter().map(|outcome| (outcome.token, outcome)).collect();
-    let mut events = vec![];
-    for task in progress {
-        let mut tell =
-            |name, step, transition| events.push(Event { name, task: task.task, step, transition, at });
-        for recorded in &task.recorded {
-            let Some(outcome) = by_token.get(&recorded.token) else { continue };
-            let step = Some(outcome.step);
-            match &recorded.how {
-                Recording::Recorded(row) => tell(name_of(&outcome.kind), step, Some(*row)),
-                Recording::NotRecordable(row, _) => tell(EventName::StepFailed, step, Some(*row)),
-                Recording::Stale => tell(EventName::StepOutcomeStale, step, None),
-                Recording::AlreadyRecorded => {}
-            }
-        }
-        if let Some(row) = task.started {
-            tell(EventName::TaskStartRequested, None, Some(row));
-        }
-        for claim in &task.claims {
-            tell(EventName::StepExecutionRequested, Some(claim.step), Some(TransitionId(claim.token.0)));
-        }
-        if let Some(Settled { state, by: Some(row) }) = task.settled {
-            tell(EventName::of_task(state), None, Some(row));
-        }
-    }
-    events
-}
-
-const fn name_of(kind: &OutcomeKind) -> EventName {
-    match kind {
-        OutcomeKind::Completed(_) => EventName::StepCompleted,
-        OutcomeKind::Failed { .. } => EventName::StepFailed,
-        OutcomeKind::HandBack | OutcomeKind::Snooze { .. } => EventName::StepInitializeRequested,
-    }
 }

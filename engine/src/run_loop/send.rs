@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Awaited, Batch, FOR_OTHERS, RunLoop, STORAGE_RETRY};
 use crate::engine::{Shared, Unserved};
 use crate::inbox::Finished;
+use crate::telling::Telling;
 use crate::{
     Advance, Clock, EngineError, EngineTypes, HandlerRoom, Outcome, OutcomeKind, Progress, Room, Storage,
     StorageError, TaskId,
@@ -21,6 +22,7 @@ impl<T: EngineTypes> RunLoop<T> {
             parked = self.get_to_know_wanted().await;
         }
         let batch = self.next_batch();
+        Telling::taken_up(&self.shared, &batch.wanted);
         self.send(batch).await;
         if !parked.is_empty() {
             // Nobody here has their handlers: the storage parks their wakes, by a delay that grows.
@@ -69,6 +71,7 @@ impl<T: EngineTypes> RunLoop<T> {
                 Err(error) => {
                     let source: &dyn std::error::Error = &error;
                     tracing::error!(error = source, task = task.0, "a task cannot be read");
+                    Telling::unclear(&self.shared, *task, &format!("{error}"));
                     self.fail_waiters(*task, &EngineError::from(error));
                     unserved.push(Unserved { task: *task, is_noted: false });
                 }
@@ -116,6 +119,7 @@ impl<T: EngineTypes> RunLoop<T> {
             let fits = outcomes.len() < settings.batch_outcomes
                 && (outcomes.is_empty() || bytes <= settings.batch_bytes);
             if fits && wanted_here(&finished.outcome) == claims {
+                self.telling.keep(finished.outcome.token, finished.published);
                 outcomes.push(finished.outcome);
             } else {
                 left.push(finished);
@@ -151,6 +155,7 @@ impl<T: EngineTypes> RunLoop<T> {
             return;
         }
         self.sending = batch.outcomes.iter().map(|outcome| outcome.token).collect();
+        self.telling.begins(self.shared.clock.now());
         let batches = batch.dealt(self.shared.settings.calls_at_once.unwrap_or(1));
         let answers = ask_at_once(&self.shared, &batches).await;
         let mut answered: Vec<_> = batches.into_iter().zip(answers).collect();
@@ -237,7 +242,10 @@ impl<T: EngineTypes> RunLoop<T> {
         }
         // It is sent again now and then: its handler ran, so its claim is not given back.
         let again_at = self.shared.clock.now() + STORAGE_RETRY.1;
-        let refused = batch.outcomes.into_iter().map(|outcome| (again_at, Finished { outcome, bytes: 0 }));
+        let refused = batch
+            .outcomes
+            .into_iter()
+            .map(|outcome| (again_at, Finished { outcome, bytes: 0, published: vec![] }));
         self.refused.extend(refused);
         vec![]
     }

@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::{RunLoop, Running};
 use crate::attempt::Attempt;
 use crate::clock::CallClock;
+use crate::custom_event::Publishing;
 use crate::handler::Spawning;
 use crate::ids::IdMap;
 use crate::inbox::Finished;
 use crate::known::KnownTask;
+use crate::telling::Telling;
 use crate::{Call, Claim, Clock, DynClock, EngineTypes, Outcome, OutcomeKind, StepId, TaskId, Token};
 
 impl<T: EngineTypes> RunLoop<T> {
@@ -38,7 +40,7 @@ impl<T: EngineTypes> RunLoop<T> {
         let shared = Arc::clone(&self.shared);
         let clock = Arc::clone(&shared.clock) as Arc<dyn DynClock>;
         let clock = Arc::new(CallClock::new(clock, shared.clock.busy()));
-        let spawned = Spawning::default();
+        let (spawned, published) = (Spawning::default(), Publishing::new(known.definition.clone()));
         let call = Call {
             task,
             step: claim.step,
@@ -52,6 +54,7 @@ impl<T: EngineTypes> RunLoop<T> {
             inputs: Arc::clone(&runnable.bound.inputs),
             resources: shared.resources(),
             spawned: Arc::clone(&spawned),
+            published: published.clone(),
             clock: Arc::clone(&clock),
         };
         self.attempts += 1;
@@ -60,6 +63,7 @@ impl<T: EngineTypes> RunLoop<T> {
             bound: Arc::clone(runnable.bound),
             definition: known.definition.clone(),
             spawned,
+            published,
             clock,
             seed: shared.settings.seed.wrapping_add(self.attempts),
             max_backoff: shared.settings.max_backoff,
@@ -67,6 +71,7 @@ impl<T: EngineTypes> RunLoop<T> {
             claim,
         };
         let Claim { token, step, attempt: number, .. } = attempt.claim;
+        Telling::before_handle(&self.shared, task, &attempt.claim, &handler);
         let abort = tokio::spawn(attempt.run(call, shared)).abort_handle();
         self.rooms.take(&handler);
         self.running.insert(token, Running { task, step, handler, attempt: number, abort });
@@ -99,6 +104,6 @@ impl<T: EngineTypes> RunLoop<T> {
             kind: OutcomeKind::HandBack,
             spawned: vec![],
         };
-        self.finished.push(Finished { outcome, bytes: 0 });
+        self.finished.push(Finished { outcome, bytes: 0, published: vec![] });
     }
 }

@@ -8,13 +8,14 @@ use super::{RunLoop, Running, Stopping};
 use crate::ids::IdSet;
 use crate::inbox::Finished;
 use crate::{
-    Busy, Clock, EngineTypes, ErrorReport, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token,
+    Busy, Clock, EngineTypes, ErrorReport, EventName, Outcome, OutcomeKind, RetryAdvice, Timestamp, Token,
     WORKER_SHUTDOWN,
 };
 
 impl<T: EngineTypes> RunLoop<T> {
     pub(super) fn stop(&mut self, grace: Duration, done: oneshot::Sender<Busy>) {
         self.serving = self.serving.saturating_sub(1);
+        self.shared.tell_of_worker(EventName::WorkerStopped);
         let mut tokens = IdSet::default();
         if self.serving == 0 {
             self.ask_at = None;
@@ -64,7 +65,7 @@ impl<T: EngineTypes> RunLoop<T> {
             let kind = OutcomeKind::Failed { error, retry: RetryAdvice::Default };
             let outcome =
                 Outcome { task, step, token, attempt, duration: Duration::ZERO, kind, spawned: vec![] };
-            self.finished.push(Finished { outcome, bytes: 0 });
+            self.finished.push(Finished { outcome, bytes: 0, published: vec![] });
         }
     }
 

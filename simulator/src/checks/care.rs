@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tasker_engine::{
-    Beat, Due, Rescue, Rescued, StepState, Swept, TaskId, TaskRecord, Timestamp, Token, WORKER_LOST, Wake,
+    Beat, Due, HandedBack, Rescue, Rescued, StepState, Swept, TaskId, TaskRecord, Timestamp, Token,
+    WORKER_LOST, Wake,
 };
 
 use super::{Change, Check, Checker, claim_of, ensure};
 
 impl Checker {
-    pub(super) fn beaten(&mut self, beat: &Beat, handed_back: &[Token], now: Timestamp) -> Check {
+    pub(super) fn beaten(&mut self, beat: &Beat, handed_back: &[HandedBack], now: Timestamp) -> Check {
         let last = self.beats.entry(beat.worker).or_insert(beat.now);
         *last = beat.now.max(*last);
         let unheld = |token: Token, worker, at| {
             worker == beat.worker && at < beat.hand_back_before && !beat.held.contains(&token)
         };
         let expected = self.claims_where(unheld);
-        let found: BTreeSet<Token> = handed_back.iter().copied().collect();
+        let found: BTreeSet<Token> = handed_back.iter().map(|claim| claim.token).collect();
         ensure!(
             expected.keys().copied().eq(found.iter().copied()),
             "a beat hands back the old claims that it does not name, and no others",

@@ -17,8 +17,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tasker_engine::{
-    Detail, Event, StepId, StepRecord, StepState, Storage as _, TaskId, TaskRecord, Timestamp, Token,
-    TransitionId, WorkerId,
+    Detail, Event, EventName, StepId, StepRecord, StepState, Storage as _, TaskId, TaskRecord, Timestamp,
+    Token, TransitionId, WorkerId,
 };
 use tasker_storage::memory::MemoryStorage;
 
@@ -70,8 +70,8 @@ pub(crate) struct Checker {
     recorded: BTreeSet<Token>,
     /// Rows of the audit trail, and whom they are about.
     rows: BTreeMap<TransitionId, (TaskId, Option<StepId>)>,
-    /// Rows that were told of.
-    published: BTreeSet<TransitionId>,
+    /// What was told of which rows.
+    published: BTreeSet<(TransitionId, EventName)>,
     /// When each worker beat last.
     beats: BTreeMap<WorkerId, Timestamp>,
     ledger: Ledger,
@@ -180,13 +180,14 @@ impl Checker {
     pub(crate) fn published(&mut self, events: &[Event]) -> Check {
         for event in events {
             let Some(row) = event.transition else { continue };
-            let about = self.rows.get(&row);
+            let about = self.rows.get(&row).map(|(task, step)| (Some(*task), *step));
             ensure!(
-                about == Some(&(event.task, event.step)),
+                about == Some((event.task, event.step)),
                 "an event is about a row that was written",
                 "{event:?}"
             );
-            ensure!(self.published.insert(row), "an event is told once", "{event:?} is told again");
+            let first = self.published.insert((row, event.name));
+            ensure!(first, "an event is told once", "{event:?} is told again");
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ pub async fn unknown_token_is_stale_in_every_state(scene: Scene) {
     for situation in StepSituation::ALL {
         let task = scene.step_in(situation).await;
         for token in [Token(0), Token(-1), Token(i64::MAX)] {
-            let made_up = Claim { token, step: task.step("x"), attempt: 1, parents: vec![] };
+            let made_up = Claim { token, step: task.step("x"), attempt: 1, retries: false, parents: vec![] };
             is_stale(&scene, task.id, &made_up).await;
         }
     }
@@ -106,7 +106,7 @@ pub async fn outcome_of_an_unknown_task_is_stale_and_the_task_gone(scene: Scene)
     let claim = scene.claim(&task, "a").await;
     let nowhere = TaskId(i64::MAX);
     let call = AdvanceCall::bringing(completed(nowhere, &claim, json!({})));
-    let recorded = vec![Recorded { token: claim.token, how: Recording::Stale }];
+    let recorded = vec![Recorded::new(claim.token, Recording::Stale)];
     assert_eq!(scene.advance(call).await, [Progress { recorded, gone: true, ..Progress::nothing(nowhere) }]);
     scene.record(completed(&task, &claim, json!({}))).await;
 }

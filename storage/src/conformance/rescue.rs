@@ -1,9 +1,10 @@
 //! Covers [`Storage::rescue`](tasker_engine::Storage::rescue), sentence by sentence.
 
 use serde_json::json;
+use tasker_engine::decide::BlockedWhy;
 use tasker_engine::{ErrorReport, OutcomeKind, Rescued, StepState, TaskCommand, TaskState, Timestamp};
 
-use super::fixture::{Scene, at, ended, graph};
+use super::fixture::{Scene, at, ended, graph, worker};
 
 /// A worker that never beat, or not since then, is lost.
 pub async fn steps_of_lost_workers_fail(scene: Scene) {
@@ -18,7 +19,15 @@ pub async fn steps_of_lost_workers_fail(scene: Scene) {
         let by = a.current.transition.expect("a row");
         assert_eq!(
             rescued,
-            [Rescued { task: task.id, step: a.id, token: claim.token, by }],
+            [Rescued {
+                task: task.id,
+                step: a.id,
+                token: claim.token,
+                by,
+                worker: worker(1),
+                attempt: 1,
+                blocked: None
+            }],
             "beats: {beats}"
         );
         assert_eq!((a.current.state, a.attempts, a.retryable), (StepState::Error, 1, true));
@@ -53,7 +62,9 @@ pub async fn rescue_of_a_last_attempt_wakes_the_task_to_settle(scene: Scene) {
     for graph in [graph("a").limit("a", 1), graph("a").not_retryable("a")] {
         let task = scene.start(graph).await;
         scene.claims_by(&task, 1, 1, 0).await;
-        assert_eq!(scene.rescue(10, 100, 40).await.len(), 1);
+        let limit = scene.step(&task, "a").await.retry_limit;
+        let why = if limit == 1 { BlockedWhy::RetriesExhausted } else { BlockedWhy::NotRetryable };
+        assert_eq!(scene.rescue(10, 100, 40).await[0].blocked, Some(why));
         assert_eq!(scene.wake(&task).await, Some(at(40)));
         let row = scene.step(&task, "a").await.current.metadata;
         assert_eq!(row["retry_available"], json!(false));

@@ -41,7 +41,7 @@ pub async fn retry_is_two_rows_by_way_of_pending(scene: Scene) {
     let first = scene.claim(&task, "a").await;
     scene.record(failed(&task, &first, RetryAdvice::Default)).await;
     let second = scene.one(AdvanceCall::wanting(&task).by(2).at(60)).await.claims.remove(0);
-    assert_eq!(second.attempt, 2);
+    assert_eq!((second.attempt, first.retries, second.retries), (2, false, true));
     let a = scene.step(&task, "a").await;
     use StepState as S;
     let (claimed, failed) = ((S::Pending, S::InProgress, 10), (S::InProgress, S::Error, 20));

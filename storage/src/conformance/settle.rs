@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tasker_engine::{Progress, RetryAdvice, Settled, StepCommand, StepState, TaskCommand, TaskState, audit};
+use tasker_engine::decide::BlockedWhy;
+use tasker_engine::{
+    Ended, Progress, RetryAdvice, Settled, StepCommand, StepState, TaskCommand, TaskState, audit,
+};
 
 use super::check::{metadata, rows};
 use super::fixture::{AdvanceCall, Scene, Started, TaskSituation, act_on_step, at, completed, failed, graph};
@@ -17,6 +20,16 @@ async fn settled(scene: &Scene, task: &Started, progress: &Progress, state: Task
     assert_eq!(record.current.state, state);
     assert_eq!(progress.settled, Some(Settled { state, by: record.current.transition }));
     assert_eq!((progress.next_wake, record.wake), (None, None));
+    let count =
+        |holds: fn(StepState) -> bool| record.steps.iter().filter(|step| holds(step.current.state)).count();
+    let blocked = record.steps.iter().filter(|step| step.facts().blocked().is_some());
+    let ended = Ended {
+        from: record.history.last().and_then(|row| row.from).expect("every row of ours has it"),
+        cancelled: count(|state| state == StepState::Cancelled),
+        unsettled: count(|state| !state.is_settled()),
+        blocked: blocked.map(|step| step.name.clone()).collect(),
+    };
+    assert_eq!(progress.ended, Some(ended));
 }
 
 /// All done.
@@ -85,6 +98,9 @@ pub async fn errored_task_names_its_blocked_steps(scene: Scene) {
     settled(&scene, &task, &progress, S::Error).await;
     let row = scene.task(&task).await.current.metadata;
     assert_eq!(row["error_steps"], json!(["d", "c", "b", "a"]));
+    let why: Vec<_> = progress.recorded.iter().rev().map(|recorded| recorded.blocked).collect();
+    use BlockedWhy as B;
+    assert_eq!(why, [B::RetriesExhausted, B::NotRetryable, B::NotRetryable, B::NotRetryable].map(Some));
 }
 
 /// A cancelled branch does not keep the task from being complete.

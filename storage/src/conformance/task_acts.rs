@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use tasker_engine::{
-    Intervened, Intervention, RetryAdvice, StepCommand, StepId, StepRecord, StepState, TaskCommand,
-    TaskRecord, TaskState, TransitionId, audit,
+    Intervened, Intervention, RetryAdvice, StepCommand, StepId, StepMoved, StepRecord, StepState,
+    TaskCommand, TaskMoved, TaskRecord, TaskState, Transition, audit,
 };
 
 use super::fixture::{ACTOR, REASON, Scene, TaskSituation, act_on_task, at, completed, failed, graph};
@@ -17,13 +17,20 @@ pub(super) async fn done(scene: &Scene, mut act: Intervention) -> TaskRecord {
     let after = scene.task(act.task).await;
     let old = |step: StepId| before.position(step).map_or(0, |place| before.steps[place].history.len());
     let new_rows = |step: &StepRecord| step.history[old(step.id)..].to_vec();
-    let steps: Vec<(StepId, StepState, TransitionId)> = after
-        .steps
-        .iter()
-        .flat_map(|step| new_rows(step).into_iter().map(|row| (step.id, row.to, row.id)))
-        .collect();
-    let rows: Vec<(TaskState, TransitionId)> =
-        after.history[before.history.len()..].iter().map(|row| (row.to, row.id)).collect();
+    let of_step = |id: StepId, row: Transition<StepState>| StepMoved {
+        step: id,
+        from: row.from.expect("every row of ours has it"),
+        to: row.to,
+        by: row.id,
+    };
+    let steps = after.steps.iter();
+    let steps = steps.flat_map(|step| new_rows(step).into_iter().map(|row| of_step(step.id, row))).collect();
+    let rows = after.history[before.history.len()..].iter().map(|row| TaskMoved {
+        from: row.from.expect("every row of ours has it"),
+        to: row.to,
+        by: row.id,
+    });
+    let rows = rows.collect();
     assert_eq!(answer, Intervened::Moved { task: after.current.state, steps, rows }, "{act:?}");
     let times = after.steps.iter().flat_map(new_rows).map(|row| row.at);
     let times = times.chain(after.history[before.history.len()..].iter().map(|row| row.at));

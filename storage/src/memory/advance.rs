@@ -120,8 +120,7 @@ impl Draft {
     }
 
     fn gone(task: TaskId, call: &Call, own: &[usize]) -> Self {
-        let stale =
-            own.iter().map(|place| Recorded { token: call.outcomes[*place].token, how: Recording::Stale });
+        let stale = own.iter().map(|place| Recorded::new(call.outcomes[*place].token, Recording::Stale));
         let progress = Progress { recorded: stale.collect(), gone: true, ..Progress::nothing(task) };
         Self {
             task,

@@ -16,7 +16,7 @@ impl Wave<'_, '_> {
     /// Judges what may have become ready, in full or as far as this call changed it.
     pub(super) fn judge_ready(&mut self, in_full: bool) {
         if in_full {
-            self.task.cancel_below_cancelled(self.pen);
+            self.draft.progress.cancelled = self.task.cancel_below_cancelled(self.pen);
             // Looking at a step moves nothing.
             let movable = std::mem::take(&mut self.task.movable);
             movable.iter().for_each(|place| self.look_at(*place));
@@ -81,10 +81,11 @@ impl Wave<'_, '_> {
         if self.task.state() == TaskState::Pending {
             self.draft.progress.started = Some(self.task.begin(self.pen));
         }
+        let retries = self.task.steps[place].state == StepState::Error;
         let (token, attempt) = self.task.claim_step(self.pen, place, self.call.worker);
         let parents = self.task.parent_results(place, self.draft.since);
         let step = self.task.graph.id(place);
-        self.draft.progress.claims.push(Claim { token, step, attempt, parents });
+        self.draft.progress.claims.push(Claim { token, step, attempt, retries, parents });
     }
 
     /// Tells again of the claims that the worker holds on the task, but for those that it brings outcomes of.
@@ -98,6 +99,7 @@ impl Wave<'_, '_> {
             token: claim.token,
             step: task.graph.id(claim.place),
             attempt: task.steps[claim.place].attempts,
+            retries: false,
             parents: task.parent_results(claim.place, task.trail.end()),
         });
         self.draft.progress.claims.extend(told);

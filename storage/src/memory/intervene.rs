@@ -1,9 +1,7 @@
 //! Operators' acts: decided by [`plan_intervention`] on the task as it stands, and carried out to the letter.
 
 use tasker_engine::decide::{Plan, StepMove, plan_intervention};
-use tasker_engine::{
-    Detail, Intervened, Intervention, StepId, StepState, StorageError, TaskState, TransitionId, payload,
-};
+use tasker_engine::{Detail, Intervened, Intervention, StepMoved, StorageError, TaskMoved, payload};
 
 use super::defects::{Defect, makes};
 use super::notes::Note;
@@ -29,11 +27,14 @@ impl Task {
             plan.steps.truncate(1);
         }
         let mut steps: Vec<_> = plan.steps.into_iter().map(|step| self.carry_out_step(pen, step)).collect();
-        steps.sort_unstable_by_key(|(step, _, _)| *step);
+        steps.sort_unstable_by_key(|moved| moved.step);
         let moves = plan.task.into_iter();
-        let rows: Vec<(TaskState, TransitionId)> = moves
-            .map(|row| (row.to, self.move_task(pen, row.to, Note::Written(Box::new(row.metadata)))))
-            .collect();
+        let rows = moves.map(|row| TaskMoved {
+            from: row.from,
+            to: row.to,
+            by: self.move_task(pen, row.to, Note::Written(Box::new(row.metadata))),
+        });
+        let rows = rows.collect();
         if plan.wake {
             self.wake.set(pen.now);
         } else {
@@ -42,16 +43,16 @@ impl Task {
         Intervened::Moved { task: self.state(), steps, rows }
     }
 
-    fn carry_out_step(&mut self, pen: &mut Pen<'_>, row: StepMove) -> (StepId, StepState, TransitionId) {
+    fn carry_out_step(&mut self, pen: &mut Pen<'_>, row: StepMove) -> StepMoved {
         let place = self.graph.place(row.step).expect("a plan moves steps of the task that it was made for");
         let note = Note::Written(Box::new(row.metadata));
-        let id = self.move_step(pen, place, row.to, note, |step| {
+        let by = self.move_step(pen, place, row.to, note, |step| {
             step.attempts = row.attempts.unwrap_or(step.attempts);
             step.retryable = row.retryable.unwrap_or(step.retryable);
             if let Some(results) = &row.results {
                 step.results = Some(payload::normalised(results));
             }
         });
-        (row.step, row.to, id)
+        StepMoved { step: row.step, from: row.from, to: row.to, by }
     }
 }

@@ -47,8 +47,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tasker_engine::payload::Limits;
 use tasker_engine::records::Records;
 use tasker_engine::{
-    Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
-    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Creation, Detail, Due, HandedBack, Intervened, Intervention, NewTask,
+    Progress, Rescue, Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp,
 };
 
 use store::Store;
@@ -125,7 +125,7 @@ impl Storage for MemoryStorage {
         self.store().intervene(&act)
     }
 
-    async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
+    async fn beat(&self, beat: Beat) -> Result<Vec<HandedBack>, StorageError> {
         self.store().beat(&beat)
     }
 

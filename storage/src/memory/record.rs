@@ -33,12 +33,15 @@ impl Wave<'_, '_> {
         let mut repeated = false;
         for place in own {
             let outcome = &mut self.call.outcomes[*place];
+            let mut blocked = None;
             let how = match self.task.fence(outcome) {
                 Fence::Current(step) => {
                     let how = self.task.record_outcome(self.pen, step, outcome, &self.call.limits);
                     if !matches!(outcome.kind, OutcomeKind::Completed(_)) {
                         self.draft.tried.push(step);
                     }
+                    let step = &self.task.steps[step];
+                    blocked = step.blocked().filter(|_| step.state == StepState::Error);
                     how
                 }
                 Fence::Recorded(by) => {
@@ -54,7 +57,7 @@ impl Wave<'_, '_> {
                 }
                 Fence::Stale => Recording::Stale,
             };
-            self.draft.progress.recorded.push(Recorded { token: outcome.token, how });
+            self.draft.progress.recorded.push(Recorded { token: outcome.token, how, blocked });
         }
         repeated
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use tasker_engine::{
-    Beat, ErrorReport, Rescue, Rescued, RetryAdvice, StepState, StorageError, Timestamp, Token, WorkerId,
-    payload,
+    Beat, ErrorReport, HandedBack, Rescue, Rescued, RetryAdvice, StepState, StorageError, Timestamp, Token,
+    WorkerId, payload,
 };
 
 use super::defects::{Defect, makes};
@@ -15,7 +15,7 @@ use super::task::{Pen, Task};
 impl Store {
     /// # Errors
     /// A label that cannot be stored.
-    pub(super) fn beat(&mut self, beat: &Beat) -> Result<Vec<Token>, StorageError> {
+    pub(super) fn beat(&mut self, beat: &Beat) -> Result<Vec<HandedBack>, StorageError> {
         let label = serde_json::Value::String(beat.label.clone());
         payload::check(&label, &self.limits)
             .map_err(|error| StorageError::Payload { field: "label", error })?;
@@ -33,8 +33,7 @@ impl Store {
         for task in self.sets.running() {
             self.touch(task, beat.now, |task, pen| {
                 for claim in task.claims_that(usize::MAX, unheld) {
-                    task.hand_back_unheld(pen, &claim);
-                    handed_back.push(claim.token);
+                    handed_back.push(task.hand_back_unheld(pen, &claim));
                 }
             });
         }
@@ -80,11 +79,12 @@ impl Task {
         claimed.filter(wanted).take(limit).collect()
     }
 
-    fn hand_back_unheld(&mut self, pen: &mut Pen<'_>, claim: &Claimed) {
-        self.move_step(pen, claim.place, StepState::Pending, Note::Unheld, |step| {
+    fn hand_back_unheld(&mut self, pen: &mut Pen<'_>, claim: &Claimed) -> HandedBack {
+        let by = self.move_step(pen, claim.place, StepState::Pending, Note::Unheld, |step| {
             step.attempts -= 1;
         });
         self.wake_no_later_than(pen.now);
+        HandedBack { token: claim.token, task: self.id, step: self.graph.id(claim.place), by }
     }
 
     fn fail_lost(&mut self, pen: &mut Pen<'_>, claim: &Claimed) -> Rescued {
@@ -103,7 +103,16 @@ impl Task {
         let by = self.fail(pen, claim.place, failed, Note::Lost);
         // Its other steps may have waited for the room that it took, and if it is blocked the task may have to settle.
         self.wake_no_later_than(pen.now);
-        Rescued { task: self.id, step: self.graph.id(claim.place), token: claim.token, by }
+        let step = &self.steps[claim.place];
+        Rescued {
+            task: self.id,
+            step: self.graph.id(claim.place),
+            token: claim.token,
+            by,
+            worker: claim.worker,
+            attempt: step.attempts,
+            blocked: step.blocked(),
+        }
     }
 
     /// A paused task is not woken: that it is resumed wakes it.

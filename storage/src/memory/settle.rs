@@ -2,7 +2,7 @@
 //! wake is written.
 
 use tasker_engine::decide::{Verdict, settlement};
-use tasker_engine::{Settled, StepState, TaskState};
+use tasker_engine::{Ended, Settled, StepMoved, StepState, TaskState};
 
 use super::advance::Wave;
 use super::defects::{Defect, makes};
@@ -22,8 +22,15 @@ impl Wave<'_, '_> {
         if state == TaskState::Complete && self.task.state() == TaskState::Pending {
             self.draft.progress.started = Some(self.task.begin(self.pen));
         }
+        let blocked = if verdict == Verdict::Error { self.task.blocked() } else { Box::default() };
+        self.draft.progress.ended = Some(Ended {
+            from: self.task.state(),
+            cancelled: tally.cancelled,
+            unsettled: tally.total - tally.satisfied - tally.cancelled,
+            blocked: blocked.to_vec(),
+        });
         let note = match verdict {
-            Verdict::Error => Note::TaskFailed { blocked: self.task.blocked() },
+            Verdict::Error => Note::TaskFailed { blocked },
             _ => Note::TaskSettled(verdict),
         };
         let by = self.task.move_task(self.pen, state, note);
@@ -61,16 +68,16 @@ impl Task {
     fn blocked(&self) -> Box<[tasker_engine::StepName]> {
         let blocked = (0..self.steps.len()).filter(|place| {
             looked();
-            self.steps[*place].is_blocked()
+            self.steps[*place].blocked().is_some()
         });
         blocked.map(|place| self.graph.name(place).clone()).collect()
     }
 
-    /// Cancels what is not settled below cancelled steps. Whoever cancels a step cancels what hangs on it in the same
+    /// Cancels what is not settled below cancelled steps, and tells which, ascending. Whoever cancels a step cancels what hangs on it in the same
     /// call, so there is something to do only where a task came into being otherwise.
-    pub(super) fn cancel_below_cancelled(&mut self, pen: &mut Pen<'_>) {
+    pub(super) fn cancel_below_cancelled(&mut self, pen: &mut Pen<'_>) -> Vec<StepMoved> {
         if self.tally.cancelled == 0 || makes(Defect::DescendantsNotCancelled) {
-            return;
+            return vec![];
         }
         let mut below = vec![false; self.steps.len()];
         let cancelled =
@@ -84,10 +91,15 @@ impl Task {
                 }
             }
         }
+        let mut cancelled = vec![];
         for place in (0..below.len()).filter(|place| below[*place]) {
-            if !self.steps[place].state.is_settled() {
-                self.move_step(pen, place, StepState::Cancelled, Note::BelowCancelled, |_| {});
+            let from = self.steps[place].state;
+            if !from.is_settled() {
+                let to = StepState::Cancelled;
+                let by = self.move_step(pen, place, to, Note::BelowCancelled, |_| {});
+                cancelled.push(StepMoved { step: self.graph.id(place), from, to, by });
             }
         }
+        cancelled
     }
 }

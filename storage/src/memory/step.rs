@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tasker_engine::decide::{Attempted, Readiness, StepFacts, Tally, not_before, readiness};
+use tasker_engine::decide::{Attempted, BlockedWhy, Readiness, StepFacts, Tally, not_before, readiness};
 use tasker_engine::{StepState, Timestamp};
 
 use super::rows::{Place, Row};
@@ -66,8 +66,9 @@ impl Step {
         }
     }
 
-    pub(super) fn is_blocked(&self) -> bool {
-        self.facts_without_time().blocked().is_some()
+    /// Why it may never run again by itself.
+    pub(super) fn blocked(&self) -> Option<BlockedWhy> {
+        self.facts_without_time().blocked()
     }
 
     /// Whether it can be claimed, now or at a known moment, without anybody else doing anything.

@@ -65,12 +65,15 @@ async fn send(
     sqlx::query_as!(
         Answered,
         r#"SELECT
-            tasks, recorded_places, recorded_rows, repeated_places,
-            claim_tasks, claim_steps, claim_tokens, claim_attempts,
+            tasks, recorded_places, recorded_rows, recorded_blocked AS "recorded_blocked: Vec<Option<String>>",
+            repeated_places,
+            claim_tasks, claim_steps, claim_tokens, claim_attempts, claim_retries,
             edge_children, edge_parents, parent_steps, parent_kinds AS "parent_kinds: Vec<String>",
             parent_results AS "parent_results: Vec<Option<Jsonb>>", begun_tasks, begun_rows,
+            cancelled_tasks, cancelled_steps, cancelled_states AS "cancelled_states: Vec<String>", cancelled_rows,
             settled_tasks, settled_states AS "settled_states: Vec<String>",
-            settled_rows AS "settled_rows: Vec<Option<i64>>", wake_tasks, wake_dues AS "wake_dues: Vec<Moment>",
+            settled_rows AS "settled_rows: Vec<Option<i64>>",
+            settled_metadata AS "settled_metadata: Vec<Jsonb>", settled_open, unbegun_tasks, wake_tasks, wake_dues AS "wake_dues: Vec<Moment>",
             no_room_tasks, no_room_handlers AS "no_room_handlers: Vec<String>"
         FROM tasker_advance(
             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"#,

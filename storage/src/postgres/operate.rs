@@ -8,15 +8,16 @@
 //! lock ──▶ load ──▶ decide (in Rust) ──▶ tasker_apply ──▶ commit
 //! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgTransaction};
-use tasker_engine::decide::{Plan, StepMove, plan_intervention};
+use tasker_engine::decide::{Plan, StepFacts, StepMove, plan_intervention};
 use tasker_engine::{
-    Beat, Detail, ErrorReport, Intervened, Intervention, Rescue, Rescued, RetryAdvice, StepRecord, StepState,
-    StorageError, TaskId, TaskRecord, TaskState, Timestamp, Token, TransitionId, audit, payload,
+    Beat, Detail, ErrorReport, HandedBack, Intervened, Intervention, Rescue, Rescued, RetryAdvice, StepMoved,
+    StepRecord, StepState, StorageError, TaskId, TaskMoved, TaskRecord, Timestamp, Token, TransitionId,
+    WorkerId, audit, payload,
 };
 
 use super::PostgresStorage;
@@ -47,7 +48,7 @@ impl PostgresStorage {
         Ok(moved(&task, &plan, written))
     }
 
-    pub(super) async fn note_beat(&self, beat: &Beat) -> Result<Vec<Token>, StorageError> {
+    pub(super) async fn note_beat(&self, beat: &Beat) -> Result<Vec<HandedBack>, StorageError> {
         let label = Value::from(beat.label.as_str());
         payload::check(&label, &self.limits)
             .map_err(|error| StorageError::Payload { field: "label", error })?;
@@ -74,8 +75,14 @@ impl PostgresStorage {
             });
             let plan = Plan { task: vec![], steps: moves.collect(), wake: true };
             let wake = may_wake(&task).then_some(WakeAt::AtMost(beat.now));
-            apply(&mut transaction, &task, &plan, wake, beat.now).await?;
-            handed_back.extend(steps.into_iter().map(|(_, token)| token));
+            let (_, rows) = apply(&mut transaction, &task, &plan, wake, beat.now).await?;
+            let ended = steps.into_iter().zip(rows);
+            handed_back.extend(ended.map(|((step, token), by)| HandedBack {
+                token,
+                task: task.id,
+                step: step.id,
+                by,
+            }));
         }
         transaction.commit().await.map_err(storage_error)?;
         Ok(handed_back)
@@ -106,6 +113,9 @@ impl PostgresStorage {
                 step: step.id,
                 token,
                 by,
+                worker: worker_of(step),
+                attempt: step.attempts,
+                blocked: StepFacts { state: StepState::Error, ..step.facts() }.blocked(),
             }));
         }
         transaction.commit().await.map_err(storage_error)?;
@@ -195,6 +205,12 @@ fn unclaimed(mut metadata: Value) -> Value {
     metadata
 }
 
+/// Who claimed a running step.
+fn worker_of(step: &StepRecord) -> WorkerId {
+    let worker = step.current.metadata.get("worker_id").cloned().unwrap_or_default();
+    serde_json::from_value(worker).expect("a claim without a worker is nobody's to judge")
+}
+
 /// A failure like any other.
 pub(super) fn lost_step(step: &StepRecord, token: Token, now: Timestamp) -> StepMove {
     let error = ErrorReport::worker_lost();
@@ -277,10 +293,14 @@ fn moved(
     plan: &Plan,
     (tasks, steps): (Vec<TransitionId>, Vec<TransitionId>),
 ) -> Intervened {
-    let steps = plan.steps.iter().zip(steps).map(|(row, id)| (row.step, (row.to, id)));
+    let steps = plan.steps.iter().zip(steps);
+    let steps = steps.map(|(row, by)| StepMoved { step: row.step, from: row.from, to: row.to, by });
+    let mut steps: Vec<_> = steps.collect();
+    steps.sort_unstable_by_key(|moved| moved.step);
+    let rows = plan.task.iter().zip(tasks);
     Intervened::Moved {
         task: plan.task.last().map_or(task.current.state, |row| row.to),
-        steps: steps.collect::<BTreeMap<_, _>>().into_iter().map(|(step, (to, id))| (step, to, id)).collect(),
-        rows: plan.task.iter().zip(tasks).map(|(row, id)| (row.to, id)).collect::<Vec<(TaskState, _)>>(),
+        steps,
+        rows: rows.map(|(row, by)| TaskMoved { from: row.from, to: row.to, by }).collect(),
     }
 }

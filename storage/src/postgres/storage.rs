@@ -6,8 +6,8 @@ use sqlx::postgres::PgPool;
 use tasker_engine::payload::Limits;
 use tasker_engine::records::Records;
 use tasker_engine::{
-    Advance, Beat, BoundTemplate, Creation, Detail, Due, Intervened, Intervention, NewTask, Progress, Rescue,
-    Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Creation, Detail, Due, HandedBack, Intervened, Intervention, NewTask,
+    Progress, Rescue, Rescued, Storage, StorageError, Swept, TaskId, TaskRecord, Timestamp,
 };
 
 use super::connect;
@@ -117,7 +117,7 @@ impl Storage for PostgresStorage {
         self.carry_out(&act).await
     }
 
-    async fn beat(&self, beat: Beat) -> Result<Vec<Token>, StorageError> {
+    async fn beat(&self, beat: Beat) -> Result<Vec<HandedBack>, StorageError> {
         self.note_beat(&beat).await
     }
 

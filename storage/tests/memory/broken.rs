@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use tasker_engine::records::Records;
 use tasker_engine::{
-    Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, Intervened, Intervention, NewTask, NotMoved,
-    OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Room, StepId, Storage, StorageError,
-    Swept, TaskId, TaskRecord, TaskState, Timestamp, Token,
+    Advance, Beat, BoundTemplate, Claim, Creation, Detail, Due, HandedBack, Intervened, Intervention,
+    NewTask, NotMoved, OutcomeKind, Progress, Recording, Rescue, Rescued, RetryAdvice, Room, StepId, Storage,
+    StorageError, Swept, TaskId, TaskRecord, TaskState, Timestamp, Token,
 };
 use tasker_storage::conformance::Harness;
 use tasker_storage::memory::MemoryStorage;
@@ -224,7 +224,7 @@ impl Storage for Broken {
         Ok(done)
     }
 
-    async fn beat(&self, mut beat: Beat) -> Result<Vec<Token>, StorageError> {
+    async fn beat(&self, mut beat: Beat) -> Result<Vec<HandedBack>, StorageError> {
         if self.defect == Defect::NothingHandedBack {
             beat.hand_back_before = Timestamp::from_micros(i64::MIN);
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tasker_engine::{
-    Claim, Creation, Current, Due, ErrorReport, Intervened, NOT_RECORDABLE, Progress, Recorded, Recording,
-    Rescued, Settled, SpawnedBy, StepId, StepRecord, Swept, TaskId, TaskRecord, Token, Transition,
-    TransitionId,
+    Claim, Creation, Current, Due, ErrorReport, HandedBack, Intervened, NOT_RECORDABLE, Progress, Recorded,
+    Recording, Rescued, Settled, SpawnedBy, StepId, StepMoved, StepRecord, Swept, TaskId, TaskMoved,
+    TaskRecord, Token, Transition, TransitionId,
 };
 
 /// One kind of id.
@@ -95,21 +95,24 @@ impl Names {
     }
 
     pub(super) fn progress(&mut self, progress: Progress) -> Progress {
-        let Progress { task, recorded, claims, started, settled, next_wake, no_room, gone } = progress;
+        let Progress { task, recorded, claims, started, cancelled, settled, ended, next_wake, no_room, gone } =
+            progress;
         Progress {
             task: self.of_task(task),
             recorded: recorded.into_iter().map(|recorded| self.recorded(recorded)).collect(),
             claims: claims.into_iter().map(|claim| self.claim(claim)).collect(),
             started: started.map(|row| self.of_task_row(row)),
+            cancelled: cancelled.into_iter().map(|moved| self.step_moved(moved)).collect(),
             settled: settled
                 .map(|Settled { state, by }| Settled { state, by: by.map(|row| self.of_task_row(row)) }),
+            ended,
             next_wake,
             no_room,
             gone,
         }
     }
 
-    fn recorded(&mut self, Recorded { token, how }: Recorded) -> Recorded {
+    fn recorded(&mut self, Recorded { token, how, blocked }: Recorded) -> Recorded {
         let how = match how {
             Recording::Recorded(row) => Recording::Recorded(self.of_step_row(row)),
             Recording::NotRecordable(row, error) => {
@@ -118,23 +121,27 @@ impl Names {
             }
             other @ (Recording::AlreadyRecorded | Recording::Stale) => other,
         };
-        Recorded { token: self.of_token(token), how }
+        Recorded { token: self.of_token(token), how, blocked }
     }
 
-    fn claim(&mut self, Claim { token, step, attempt, parents }: Claim) -> Claim {
+    fn step_moved(&mut self, moved: StepMoved) -> StepMoved {
+        StepMoved { step: self.of_step(moved.step), by: self.of_step_row(moved.by), ..moved }
+    }
+
+    fn claim(&mut self, Claim { token, step, attempt, retries, parents }: Claim) -> Claim {
         let parents = parents.into_iter().map(|(parent, result)| (self.of_step(parent), result)).collect();
-        Claim { token: self.of_token(token), step: self.of_step(step), attempt, parents }
+        Claim { token: self.of_token(token), step: self.of_step(step), attempt, retries, parents }
     }
 
     pub(super) fn intervened(&mut self, intervened: Intervened) -> Intervened {
         match intervened {
             Intervened::Moved { task, steps, rows } => Intervened::Moved {
                 task,
-                steps: steps
+                steps: steps.into_iter().map(|moved| self.step_moved(moved)).collect(),
+                rows: rows
                     .into_iter()
-                    .map(|(step, state, row)| (self.of_step(step), state, self.of_step_row(row)))
+                    .map(|moved| TaskMoved { by: self.of_task_row(moved.by), ..moved })
                     .collect(),
-                rows: rows.into_iter().map(|(state, row)| (state, self.of_task_row(row))).collect(),
             },
             not @ Intervened::Not(_) => not,
         }
@@ -152,19 +159,26 @@ impl Names {
         Swept { woken, next: next.map(|task| self.of_task(task)) }
     }
 
-    pub(super) fn handed_back(&mut self, tokens: Vec<Token>) -> Vec<Token> {
-        let mut tokens: Vec<_> = tokens.into_iter().map(|token| self.of_token(token)).collect();
-        tokens.sort();
-        tokens
+    pub(super) fn handed_back(&mut self, claims: Vec<HandedBack>) -> Vec<HandedBack> {
+        let renamed = claims.into_iter().map(|HandedBack { token, task, step, by }| HandedBack {
+            token: self.of_token(token),
+            task: self.of_task(task),
+            step: self.of_step(step),
+            by: self.of_step_row(by),
+        });
+        let mut renamed: Vec<_> = renamed.collect();
+        renamed.sort();
+        renamed
     }
 
     pub(super) fn rescued(&mut self, rescued: Rescued) -> Rescued {
-        let Rescued { task, step, token, by } = rescued;
+        let Rescued { task, step, token, by, .. } = rescued;
         Rescued {
             task: self.of_task(task),
             step: self.of_step(step),
             token: self.of_token(token),
             by: self.of_step_row(by),
+            ..rescued
         }
     }
 

@@ -101,6 +101,8 @@ fn unsettled_steps_below_a_cancelled_one_are_cancelled_when_the_task_is_wanted()
     });
     let progress = only(storage.store().advance(call(vec![], vec![task])));
     assert_eq!(progress.claims.len(), 1, "the branch that lives");
+    let told: Vec<_> = progress.cancelled.iter().map(|moved| (moved.from, moved.to)).collect();
+    assert_eq!(told, [(StepState::Pending, StepState::Cancelled)]);
     let states =
         with_task(&storage, task, |task| task.steps.iter().map(|step| step.state).collect::<Vec<_>>());
     assert_eq!(states[1..3], [StepState::Complete, StepState::Cancelled]);

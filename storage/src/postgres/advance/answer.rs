@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde_json::Value;
+use tasker_engine::decide::BlockedWhy;
 use tasker_engine::{
-    Advance, Claim, ErrorReport, ParentResult, Progress, Recorded, Recording, Settled, StepId, StorageError,
-    TaskId, Token, TransitionId,
+    Advance, Claim, Ended, ErrorReport, ParentResult, Progress, Recorded, Recording, Settled, StepId,
+    StepMoved, StepState, StorageError, TaskId, TaskState, Token, TransitionId,
 };
 
 use super::super::error::corrupt;
@@ -15,11 +17,13 @@ pub(super) struct Answered {
     pub(super) tasks: List<i64>,
     pub(super) recorded_places: List<i32>,
     pub(super) recorded_rows: List<i64>,
+    pub(super) recorded_blocked: List<Option<String>>,
     pub(super) repeated_places: List<i32>,
     pub(super) claim_tasks: List<i64>,
     pub(super) claim_steps: List<i64>,
     pub(super) claim_tokens: List<i64>,
     pub(super) claim_attempts: List<i32>,
+    pub(super) claim_retries: List<bool>,
     pub(super) edge_children: List<i64>,
     pub(super) edge_parents: List<i64>,
     pub(super) parent_steps: List<i64>,
@@ -27,9 +31,16 @@ pub(super) struct Answered {
     pub(super) parent_results: List<Option<Jsonb>>,
     pub(super) begun_tasks: List<i64>,
     pub(super) begun_rows: List<i64>,
+    pub(super) cancelled_tasks: List<i64>,
+    pub(super) cancelled_steps: List<i64>,
+    pub(super) cancelled_states: List<String>,
+    pub(super) cancelled_rows: List<i64>,
     pub(super) settled_tasks: List<i64>,
     pub(super) settled_states: List<String>,
     pub(super) settled_rows: List<Option<i64>>,
+    pub(super) settled_metadata: List<Jsonb>,
+    pub(super) settled_open: List<i32>,
+    pub(super) unbegun_tasks: List<i64>,
     pub(super) wake_tasks: List<i64>,
     pub(super) wake_dues: List<Moment>,
     pub(super) no_room_tasks: List<i64>,
@@ -57,31 +68,56 @@ impl Answer<'_> {
         for task in answered.tasks {
             of(&mut progress, task)?.gone = false;
         }
-        let recorded = self.places(answered.recorded_places)?.into_iter().zip(answered.recorded_rows);
+        let places = self.places(answered.recorded_places)?;
+        let blocked = places.iter().zip(answered.recorded_blocked);
+        let blocked: HashMap<_, _> = blocked
+            .filter_map(|(place, why)| why.map(|why| Ok((*place, blocked_why(why)?))))
+            .collect::<Result<_, StorageError>>()?;
+        let recorded = places.into_iter().zip(answered.recorded_rows);
         let repeated = self.places(answered.repeated_places)?;
         let recordings = self.recordings(&recorded.collect(), &repeated.into_iter().collect());
-        for (outcome, how) in self.call.outcomes.iter().zip(recordings) {
-            of(&mut progress, outcome.task.0)?.recorded.push(Recorded { token: outcome.token, how });
+        for (place, (outcome, how)) in self.call.outcomes.iter().zip(recordings).enumerate() {
+            let blocked = blocked.get(&place).copied();
+            let recorded = Recorded { token: outcome.token, how, blocked };
+            of(&mut progress, outcome.task.0)?.recorded.push(recorded);
         }
         let yielded = answered.parent_kinds.into_iter().zip(answered.parent_results);
         let yielded = yielded.map(|(kind, value)| parent_result(&kind, value));
         let yielded = answered.parent_steps.into_iter().zip(yielded).collect();
         let mut parents = parents(answered.edge_children.into_iter().zip(answered.edge_parents), &yielded);
         let claims = answered.claim_tasks.into_iter().zip(answered.claim_steps);
-        for (((task, step), token), attempt) in claims.zip(answered.claim_tokens).zip(answered.claim_attempts)
-        {
+        let claims = claims.zip(answered.claim_tokens).zip(answered.claim_attempts);
+        for ((((task, step), token), attempt), retries) in claims.zip(answered.claim_retries) {
             let step = StepId(step);
             of(&mut progress, task)?.claims.push(Claim {
                 token: Token(token),
                 step,
                 attempt: u32::try_from(attempt).expect("attempts are counted from 0"),
+                retries,
                 parents: parents.remove(&step).unwrap_or_default(),
             });
         }
         for (task, by) in answered.begun_tasks.into_iter().zip(answered.begun_rows) {
             of(&mut progress, task)?.started = Some(TransitionId(by));
         }
-        let settled = answered.settled_tasks.into_iter().zip(answered.settled_rows);
+        let cancelled = answered.cancelled_tasks.into_iter().zip(answered.cancelled_steps);
+        let cancelled = cancelled.zip(answered.cancelled_states).zip(answered.cancelled_rows);
+        for (((task, step), state), row) in cancelled {
+            let from = state.parse().map_err(|error| corrupt(format!("the state of step {step}"), error))?;
+            let (step, to, by) = (StepId(step), StepState::Cancelled, TransitionId(row));
+            of(&mut progress, task)?.cancelled.push(StepMoved { step, from, to, by });
+        }
+        let unbegun: HashSet<_> = answered.unbegun_tasks.into_iter().collect();
+        // Those that this call settled come first.
+        let settled_tasks: Vec<_> = answered.settled_tasks.into_iter().collect();
+        let said = settled_tasks.iter().zip(answered.settled_metadata);
+        for ((task, row), unsettled) in said.zip(answered.settled_open) {
+            let progress = of(&mut progress, *task)?;
+            let pending = unbegun.contains(task) && progress.started.is_none();
+            let from = if pending { TaskState::Pending } else { TaskState::InProgress };
+            progress.ended = Some(ended(*task, from, &row, unsettled)?);
+        }
+        let settled = settled_tasks.into_iter().zip(answered.settled_rows);
         for ((task, by), state) in settled.zip(answered.settled_states) {
             let state = state.parse().map_err(|error| corrupt(format!("the state of task {task}"), error))?;
             of(&mut progress, task)?.settled = Some(Settled { state, by: by.map(TransitionId) });
@@ -124,6 +160,23 @@ impl Answer<'_> {
         };
         numbers.into_iter().map(place).collect()
     }
+}
+
+fn blocked_why(word: String) -> Result<BlockedWhy, StorageError> {
+    serde_json::from_value(word.into()).map_err(|error| corrupt("an answer", error))
+}
+
+/// By what the row says that settled a task.
+fn ended(task: i64, from: TaskState, row: &Jsonb, unsettled: i32) -> Result<Ended, StorageError> {
+    let cancelled = row.0.get("cancelled_steps").and_then(Value::as_u64).unwrap_or(0);
+    let blocked = row.0.get("error_steps").cloned().unwrap_or_else(|| Value::Array(vec![]));
+    let unreadable = |error| corrupt(format!("how task {task} was settled"), error);
+    Ok(Ended {
+        from,
+        cancelled: usize::try_from(cancelled).unwrap_or(usize::MAX),
+        unsettled: usize::try_from(unsettled).expect("a part is not larger than the whole"),
+        blocked: serde_json::from_value(blocked).map_err(unreadable)?,
+    })
 }
 
 /// What the parents of each claimed step yielded, ascending.
