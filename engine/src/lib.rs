@@ -22,6 +22,7 @@ mod error;
 mod events;
 mod face;
 mod handler;
+mod health;
 mod hooks;
 mod host;
 pub mod identity;
@@ -88,6 +89,7 @@ pub use handler::{
     IntoHandler, Misfit, Needs, Parent, Place, Policy, Resources, SpawnEntry, SpawnRequest, TypeKey, decode,
     fits, handler_fn,
 };
+pub use health::{Check, CheckStatus, Liveness, ReadinessReport};
 pub use hooks::{Hooks, Moved, MovedTo, TaskPlan};
 pub use host::{Handled, Tended};
 pub use identity::{Identified, IdentityStrategy};
