@@ -331,8 +331,8 @@ proptest! {
     fn ways_are_what_listing_them_finds(parents in graphs(), states in proptest::collection::vec(0..6usize, 8)) {
         let parents: Vec<&[usize]> = parents.iter().map(Vec::as_slice).collect();
         let mut task = task(&parents);
-        for place in 0..task.steps.len() {
-            set(&mut task, place, StepState::ALL[states[place]], u32::try_from(states[place]).unwrap());
+        for (place, state) in states.iter().enumerate().take(parents.len()) {
+            set(&mut task, place, StepState::ALL[*state], u32::try_from(*state).unwrap());
         }
         let (told, listed) = (analysis(&task).critical_paths, all_paths(&task));
         prop_assert_eq!(told.total_paths, u64::try_from(listed.len()).unwrap());
