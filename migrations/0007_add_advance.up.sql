@@ -730,7 +730,7 @@ BEGIN
                 WHEN 'cancelled' THEN jsonb_build_object(
                     'cancelled_steps', v.cancelled, 'triggered_by', 'all_leaves_cancelled')
                 ELSE CASE WHEN v.cancelled > 0 THEN jsonb_build_object('cancelled_steps', v.cancelled) ELSE '{}' END
-            END), left_open || array_agg(v.unsettled)
+            END), left_open || array_agg(v.unsatisfied)
         INTO tasks, states, metadata, left_open
         FROM tasker_verdicts(unsure) AS v;
     END IF;
@@ -753,11 +753,11 @@ END $$;
 -- full, and only where the quick look of `tasker_settle` could not tell: something failed, was cancelled, resolved or
 -- waits.
 CREATE FUNCTION tasker_verdicts(p_tasks bigint[])
-RETURNS TABLE (task bigint, verdict text, cancelled bigint, unsettled integer, blocked jsonb)
+RETURNS TABLE (task bigint, verdict text, cancelled bigint, unsatisfied integer, blocked jsonb)
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
-    SELECT v.task, v.verdict, v.cancelled, v.unsettled::integer, CASE WHEN v.verdict = 'error' THEN (
+    SELECT v.task, v.verdict, v.cancelled, v.unsatisfied::integer, CASE WHEN v.verdict = 'error' THEN (
         SELECT jsonb_agg(n.name ORDER BY s.workflow_step_id)
         FROM tasker_workflow_steps AS s
         CROSS JOIN LATERAL (
@@ -769,7 +769,7 @@ BEGIN
                 WHERE t.workflow_step_id = s.workflow_step_id AND t.most_recent
             ), 'pending') IN ('pending', 'error')) END
     FROM (
-        SELECT u.task, tally.cancelled, tally.total - tally.satisfied - tally.cancelled AS unsettled, CASE
+        SELECT u.task, tally.cancelled, tally.total - tally.satisfied AS unsatisfied, CASE
             WHEN tally.satisfied + tally.cancelled = tally.total THEN
                 -- Some leaf, a step that no other waits for, is not cancelled; a task without steps has none.
                 CASE WHEN tally.cancelled > 0 AND (
@@ -872,7 +872,7 @@ END $$;
 -- from 1, with their rows; places of outcomes that were recorded before (all others are stale); claims; what their
 -- parents yielded, but for parents that this call completed; rows that began tasks; steps that were cancelled in
 -- passing, with where they stood; tasks that are settled, with the row when this call wrote it; of those that it
--- settled, which come first, what the row says and how many steps are neither satisfied nor cancelled; tasks that were
+-- settled, which come first, what the row says and how many steps are not satisfied; tasks that were
 -- pending before; wakes that it wrote; tasks and the handlers for which there was no room.
 CREATE FUNCTION tasker_advance(
     p_worker text, p_now timestamp,

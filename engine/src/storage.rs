@@ -398,10 +398,8 @@ pub struct Settled {
 pub struct Ended {
     /// The state before.
     pub from: TaskState,
-    /// Cancelled steps.
-    pub cancelled: usize,
-    /// Steps that are neither satisfied nor cancelled: none, unless the task failed.
-    pub unsettled: usize,
+    /// Steps that are not satisfied: cancelled ones, and, where the task failed, those that are left.
+    pub unsatisfied: usize,
     /// The names of the steps for which it failed, ascending by step.
     pub blocked: Vec<StepName>,
 }

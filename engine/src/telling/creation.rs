@@ -34,7 +34,7 @@ impl<T: EngineTypes> Shared<T> {
         }
         if created.settled {
             facts.task_started(&about, TaskState::Pending, None);
-            let ended = Ended { from: TaskState::InProgress, cancelled: 0, unsettled: 0, blocked: vec![] };
+            let ended = Ended { from: TaskState::InProgress, unsatisfied: 0, blocked: vec![] };
             facts.task_settled(&about, TaskState::Complete, None, &ended, 0);
         } else {
             let at = facts.at;

@@ -165,7 +165,7 @@ fn moved(from: TaskState, to_state: TaskState, at: crate::Timestamp) -> TaskMove
 }
 
 fn counts(total: usize, ended: &Ended) -> StepCounts {
-    let completed_steps = total.saturating_sub(ended.cancelled + ended.unsettled);
+    let completed_steps = total.saturating_sub(ended.unsatisfied);
     let failed_steps = ended.blocked.len();
     StepCounts {
         total_steps: total,

@@ -20,13 +20,11 @@ async fn settled(scene: &Scene, task: &Started, progress: &Progress, state: Task
     assert_eq!(record.current.state, state);
     assert_eq!(progress.settled, Some(Settled { state, by: record.current.transition }));
     assert_eq!((progress.next_wake, record.wake), (None, None));
-    let count =
-        |holds: fn(StepState) -> bool| record.steps.iter().filter(|step| holds(step.current.state)).count();
+    let unsatisfied = record.steps.iter().filter(|step| !step.current.state.is_satisfied());
     let blocked = record.steps.iter().filter(|step| step.facts().blocked().is_some());
     let ended = Ended {
         from: record.history.last().and_then(|row| row.from).expect("every row of ours has it"),
-        cancelled: count(|state| state == StepState::Cancelled),
-        unsettled: count(|state| !state.is_settled()),
+        unsatisfied: unsatisfied.count(),
         blocked: blocked.map(|step| step.name.clone()).collect(),
     };
     assert_eq!(progress.ended, Some(ended));
@@ -88,7 +86,8 @@ pub async fn task_errs_only_when_nothing_else_can_move(scene: Scene) {
 
 /// Every blocked step is named, ascending, whatever blocked it.
 pub async fn errored_task_names_its_blocked_steps(scene: Scene) {
-    let task = scene.start(graph("d, c, b, a -> z").limit("d", 1).not_retryable("c")).await;
+    let task = scene.start(graph("d, c, b, a -> z, e").limit("d", 1).not_retryable("c")).await;
+    scene.act_on(&task, "e", StepCommand::Cancel).await;
     let claims = scene.claim_all(&task).await;
     let retry = [RetryAdvice::Default, RetryAdvice::Default, RetryAdvice::Never, RetryAdvice::Never];
     let call = claims.iter().zip(retry).rev();

@@ -25,8 +25,7 @@ impl Wave<'_, '_> {
         let blocked = if verdict == Verdict::Error { self.task.blocked() } else { Box::default() };
         self.draft.progress.ended = Some(Ended {
             from: self.task.state(),
-            cancelled: tally.cancelled,
-            unsettled: tally.total - tally.satisfied - tally.cancelled,
+            unsatisfied: tally.total - tally.satisfied,
             blocked: blocked.to_vec(),
         });
         let note = match verdict {

@@ -111,11 +111,11 @@ impl Answer<'_> {
         // Those that this call settled come first.
         let settled_tasks: Vec<_> = answered.settled_tasks.into_iter().collect();
         let said = settled_tasks.iter().zip(answered.settled_metadata);
-        for ((task, row), unsettled) in said.zip(answered.settled_open) {
+        for ((task, row), unsatisfied) in said.zip(answered.settled_open) {
             let progress = of(&mut progress, *task)?;
             let pending = unbegun.contains(task) && progress.started.is_none();
             let from = if pending { TaskState::Pending } else { TaskState::InProgress };
-            progress.ended = Some(ended(*task, from, &row, unsettled)?);
+            progress.ended = Some(ended(*task, from, &row, unsatisfied)?);
         }
         let settled = settled_tasks.into_iter().zip(answered.settled_rows);
         for ((task, by), state) in settled.zip(answered.settled_states) {
@@ -167,14 +167,12 @@ fn blocked_why(word: String) -> Result<BlockedWhy, StorageError> {
 }
 
 /// By what the row says that settled a task.
-fn ended(task: i64, from: TaskState, row: &Jsonb, unsettled: i32) -> Result<Ended, StorageError> {
-    let cancelled = row.0.get("cancelled_steps").and_then(Value::as_u64).unwrap_or(0);
+fn ended(task: i64, from: TaskState, row: &Jsonb, unsatisfied: i32) -> Result<Ended, StorageError> {
     let blocked = row.0.get("error_steps").cloned().unwrap_or_else(|| Value::Array(vec![]));
     let unreadable = |error| corrupt(format!("how task {task} was settled"), error);
     Ok(Ended {
         from,
-        cancelled: usize::try_from(cancelled).unwrap_or(usize::MAX),
-        unsettled: usize::try_from(unsettled).expect("a part is not larger than the whole"),
+        unsatisfied: usize::try_from(unsatisfied).expect("a part is not larger than the whole"),
         blocked: serde_json::from_value(blocked).map_err(unreadable)?,
     })
 }
