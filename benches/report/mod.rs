@@ -214,5 +214,6 @@ fn spread(values: &[f64]) -> f64 {
     let (least, most) = values
         .iter()
         .fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(*value), most.max(*value)));
-    (most - least) / median(values)
+    // What is nothing each time does not vary.
+    if most == least { 0.0 } else { (most - least) / median(values) }
 }
