@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::clock::CallClock;
 use crate::custom_event::Publishing;
@@ -42,7 +43,14 @@ impl Attempt {
     pub(crate) async fn run<T: EngineTypes>(self, call: Call, shared: Arc<Shared<T>>) {
         let begun = self.clock.now();
         let name = call.name().clone();
-        let handler = guarded(&*self.bound.handler, call);
+        let span = tracing::info_span!(
+            "step",
+            task = self.task.0,
+            step = %name,
+            attempt = self.claim.attempt,
+            correlation_id = call.correlation_id(),
+        );
+        let handler = guarded(&*self.bound.handler, call).instrument(span);
         let result = match self.bound.timeout.or(self.step_timeout) {
             None => handler.await,
             Some(timeout) => Box::pin(self.within(timeout, handler)).await,

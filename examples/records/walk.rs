@@ -65,8 +65,6 @@ impl Told {
     }
 }
 
-#[cfg(not(feature = "postgres"))]
-use tasker::records::Model as Asked;
 #[cfg(feature = "postgres")]
 fn statement<M: Asked>(scope: &Scope<M>) -> Option<String> {
     Some(tasker::postgres::PostgresStorage::statement(scope))
