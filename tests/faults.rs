@@ -99,19 +99,22 @@ fn check(report: &Report, ledger: &Ledger) {
     }
 }
 
+/// Starts so many tasks at once, waits for each, and checks it.
+async fn all_run(engine: &Engine, tasks: usize, ledger: &Ledger) {
+    let requests = (0..tasks).map(|_| Request::new(json!({}))).collect();
+    let tasks = engine.request_many(&workflow(ledger), requests).await.unwrap();
+    let runs: Vec<_> =
+        tasks.into_iter().map(|task| tokio::spawn(async move { task.unwrap().finished().await })).collect();
+    for run in runs {
+        check(&run.await.unwrap().unwrap(), ledger);
+    }
+}
+
 async fn lost_calls_and_lost_replies_lose_and_double_nothing(world: World) {
     for seed in seeds(&world, 60) {
         let ledger = Ledger::default();
         let engine = unreliable(&world, seed);
-        let requests = (0..4).map(|_| Request::new(json!({}))).collect();
-        let tasks = engine.request_many(&workflow(&ledger), requests).await.unwrap();
-        let runs: Vec<_> = tasks
-            .into_iter()
-            .map(|task| tokio::spawn(async move { task.unwrap().finished().await }))
-            .collect();
-        for run in runs {
-            check(&run.await.unwrap().unwrap(), &ledger);
-        }
+        all_run(&engine, 4, &ledger).await;
     }
 }
 
@@ -120,15 +123,7 @@ async fn waves_that_go_out_in_several_calls_lose_and_double_nothing(world: World
         let ledger = Ledger::default();
         let settings = Settings { concurrency: 60, calls_at_once: Some(3), ..Settings::default() };
         let engine = unreliable_with(&world, seed, settings);
-        let requests = (0..50).map(|_| Request::new(json!({}))).collect();
-        let tasks = engine.request_many(&workflow(&ledger), requests).await.unwrap();
-        let runs: Vec<_> = tasks
-            .into_iter()
-            .map(|task| tokio::spawn(async move { task.unwrap().finished().await }))
-            .collect();
-        for run in runs {
-            check(&run.await.unwrap().unwrap(), &ledger);
-        }
+        all_run(&engine, 50, &ledger).await;
     }
 }
 
